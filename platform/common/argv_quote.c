@@ -13,8 +13,7 @@ typedef struct sink {
     size_t length;
 } sink_t;
 
-static void put(sink_t *sink, char c, size_t times)
-{
+static void put(sink_t *sink, char c, size_t times) {
     for (; times > 0; times--) {
         if (sink->length < sink->size)
             sink->buf[sink->length] = c;
@@ -23,14 +22,12 @@ static void put(sink_t *sink, char c, size_t times)
 }
 
 /* '*' and '?' do not split an argument, but the C run-time of mingw expands them as file patterns when not quoted. */
-static bool needs_quotes(const char *arg)
-{
+static bool needs_quotes(const char *arg) {
     return *arg == '\0' || strpbrk(arg, " \t\n\v\f\r\"*?") != NULL;
 }
 
 /* The program's name is parsed by a simpler rule than the rest: a quote only toggles, a backslash is always itself. */
-static void put_program(sink_t *sink, const char *name)
-{
+static void put_program(sink_t *sink, const char *name) {
     size_t quotes = needs_quotes(name) ? 1 : 0;
     put(sink, '"', quotes);
     for (const char *p = name; *p != '\0'; p++)
@@ -39,8 +36,7 @@ static void put_program(sink_t *sink, const char *name)
 }
 
 /* Backslashes are special only in front of a quote: there each of them, and the quote itself, wants one more. */
-static void put_argument(sink_t *sink, const char *arg)
-{
+static void put_argument(sink_t *sink, const char *arg) {
     size_t quotes = needs_quotes(arg) ? 1 : 0;
     size_t backslashes = 0;
     put(sink, '"', quotes);
@@ -54,8 +50,7 @@ static void put_argument(sink_t *sink, const char *arg)
     put(sink, '"', quotes);
 }
 
-int mplat_argv_quote(const char *const *argv, char *buf, size_t size, size_t *out_size)
-{
+int mplat_argv_quote(const char *const *argv, char *buf, size_t size, size_t *out_size) {
     *out_size = 0;
     if (argv == NULL || argv[0] == NULL || strchr(argv[0], '"') != NULL)
         return MPLAT_EINVAL;
@@ -73,8 +68,7 @@ int mplat_argv_quote(const char *const *argv, char *buf, size_t size, size_t *ou
     return 0;
 }
 
-bool mplat_is_batch_file(const char *path)
-{
+bool mplat_is_batch_file(const char *path) {
     size_t length = strlen(path);
     while (length > 0 && (path[length - 1] == '.' || path[length - 1] == ' '))
         length--;

@@ -12,8 +12,7 @@ typedef struct slice {
 } slice_t;
 
 /* Cuts text up to separator (or its end) off its front. */
-static slice_t cut(slice_t *text, char separator)
-{
+static slice_t cut(slice_t *text, char separator) {
     const char *end = text->size == 0 ? NULL : memchr(text->at, separator, text->size);
     slice_t piece = {text->at, end != NULL ? (size_t)(end - text->at) : text->size};
     size_t used = piece.size + (end != NULL ? 1 : 0);
@@ -22,22 +21,19 @@ static slice_t cut(slice_t *text, char separator)
     return piece;
 }
 
-static bool equals(slice_t text, const char *word)
-{
+static bool equals(slice_t text, const char *word) {
     return text.size == strlen(word) && (text.size == 0 || memcmp(text.at, word, text.size) == 0);
 }
 
 /* True when word is one of those that commas separate. */
-static bool lists(slice_t text, const char *word)
-{
+static bool lists(slice_t text, const char *word) {
     while (text.size > 0)
         if (equals(cut(&text, ','), word))
             return true;
     return false;
 }
 
-static bool parse_number(slice_t text, uint64_t *out_value)
-{
+static bool parse_number(slice_t text, uint64_t *out_value) {
     uint64_t value = 0;
     if (text.size == 0)
         return false;
@@ -53,8 +49,7 @@ static bool parse_number(slice_t text, uint64_t *out_value)
     return true;
 }
 
-static int processors(slice_t quota, slice_t period)
-{
+static int processors(slice_t quota, slice_t period) {
     uint64_t used, of;
     if (!parse_number(quota, &used) || !parse_number(period, &of) || used == 0 || of == 0)
         return 0;
@@ -62,23 +57,20 @@ static int processors(slice_t quota, slice_t period)
     return count > INT_MAX ? 0 : (int)count;
 }
 
-int mplat_cgroup_cpu_max(const char *text, size_t size)
-{
+int mplat_cgroup_cpu_max(const char *text, size_t size) {
     slice_t rest = {text, size};
     slice_t line = cut(&rest, '\n');
     slice_t quota = cut(&line, ' ');
     return processors(quota, line);
 }
 
-int mplat_cgroup_cpu_cfs(const char *quota, size_t quota_size, const char *period, size_t period_size)
-{
+int mplat_cgroup_cpu_cfs(const char *quota, size_t quota_size, const char *period, size_t period_size) {
     slice_t quota_text = {quota, quota_size}, period_text = {period, period_size};
     slice_t quota_line = cut(&quota_text, '\n');
     return processors(quota_line, cut(&period_text, '\n'));
 }
 
-bool mplat_cgroup_keyed(const char *text, size_t size, const char *key, uint64_t *out_value)
-{
+bool mplat_cgroup_keyed(const char *text, size_t size, const char *key, uint64_t *out_value) {
     slice_t rest = {text, size};
     *out_value = 0;
     while (rest.size > 0) {
@@ -90,8 +82,7 @@ bool mplat_cgroup_keyed(const char *text, size_t size, const char *key, uint64_t
 }
 
 /* Appends text and a zero to buf at *length. */
-static bool append(char *buf, size_t buf_size, size_t *length, slice_t text)
-{
+static bool append(char *buf, size_t buf_size, size_t *length, slice_t text) {
     if (buf_size <= *length || buf_size - *length - 1 < text.size)
         return false;
     if (text.size > 0)
@@ -101,15 +92,15 @@ static bool append(char *buf, size_t buf_size, size_t *length, slice_t text)
     return true;
 }
 
-bool mplat_cgroup_path(const char *text, size_t size, const char *controller, char *buf, size_t buf_size)
-{
+bool mplat_cgroup_path(const char *text, size_t size, const char *controller, char *buf, size_t buf_size) {
     slice_t rest = {text, size};
     while (rest.size > 0) {
         /* "hierarchy:controllers:path"; v2 is hierarchy 0 with no controllers. The path may hold more colons. */
         slice_t line = cut(&rest, '\n');
         slice_t hierarchy = cut(&line, ':');
         slice_t controllers = cut(&line, ':');
-        bool ours = controller == NULL ? equals(hierarchy, "0") && controllers.size == 0 : lists(controllers, controller);
+        bool ours =
+            controller == NULL ? equals(hierarchy, "0") && controllers.size == 0 : lists(controllers, controller);
         size_t length = 0;
         if (ours && line.size > 0 && line.at[0] == '/' && memchr(line.at, '\0', line.size) == NULL)
             return append(buf, buf_size, &length, line);
@@ -118,8 +109,7 @@ bool mplat_cgroup_path(const char *text, size_t size, const char *controller, ch
 }
 
 /* mountinfo writes space, tab, newline and backslash as three octal digits behind a backslash. */
-static bool append_unescaped(char *buf, size_t buf_size, size_t *length, slice_t text)
-{
+static bool append_unescaped(char *buf, size_t buf_size, size_t *length, slice_t text) {
     while (text.size > 0) {
         char c = text.at[0];
         size_t used = 1;
@@ -144,8 +134,7 @@ typedef struct mount {
 } mount_t;
 
 /* "36 35 98:0 /root /point rw,noatime master:1 - type source options": any number of fields before the dash. */
-static bool parse_mount(slice_t line, mount_t *out_mount)
-{
+static bool parse_mount(slice_t line, mount_t *out_mount) {
     for (int i = 0; i < 3; i++)
         cut(&line, ' ');
     out_mount->root = cut(&line, ' ');
@@ -162,8 +151,7 @@ static bool parse_mount(slice_t line, mount_t *out_mount)
 }
 
 /* The rest of path below root; empty when it does not lie there. */
-static slice_t below(const char *path, const char *root)
-{
+static slice_t below(const char *path, const char *root) {
     size_t length = strlen(root);
     if (length > 0 && root[length - 1] == '/')
         length--;
@@ -172,8 +160,7 @@ static slice_t below(const char *path, const char *root)
 }
 
 /* A path with ".." lies outside of what a container's cgroup namespace shows. */
-static bool climbs(const char *path)
-{
+static bool climbs(const char *path) {
     for (const char *p = path; (p = strstr(p, "/..")) != NULL; p += 3)
         if (p[3] == '/' || p[3] == '\0')
             return true;
@@ -181,8 +168,7 @@ static bool climbs(const char *path)
 }
 
 bool mplat_cgroup_directory(const char *mountinfo, size_t size, const char *controller, const char *path, char *buf,
-                            size_t buf_size, size_t *out_mount_length)
-{
+                            size_t buf_size, size_t *out_mount_length) {
     slice_t rest = {mountinfo, size};
     *out_mount_length = 0;
     while (rest.size > 0) {
@@ -204,8 +190,7 @@ bool mplat_cgroup_directory(const char *mountinfo, size_t size, const char *cont
     return false;
 }
 
-bool mplat_cgroup_ascend(char *directory, size_t mount_length)
-{
+bool mplat_cgroup_ascend(char *directory, size_t mount_length) {
     char *last = strrchr(directory, '/');
     if (last == NULL || (size_t)(last - directory) < mount_length || last == directory)
         return false;

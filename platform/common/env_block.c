@@ -9,21 +9,18 @@
 #include "utf.h"
 
 /* The '=' in front of a drive's name belongs to the name. */
-static size_t name_length(const char *entry)
-{
+static size_t name_length(const char *entry) {
     const char *end = *entry == '\0' ? NULL : strchr(entry + 1, '=');
     return end != NULL ? (size_t)(end - entry) : 0;
 }
 
-bool mplat_env_entry_valid(const char *entry)
-{
+bool mplat_env_entry_valid(const char *entry) {
     return name_length(entry) > 0;
 }
 
 /* Upper case where the pair lies at a fixed distance: ASCII, Latin-1, Greek, Cyrillic. The system's table is longer, but
  * two names that differ only in the case of a rarer letter do no harm: they are then two variables. */
-static uint32_t upper(uint32_t c)
-{
+static uint32_t upper(uint32_t c) {
     if ((c >= 'a' && c <= 'z') || (c >= 0xE0 && c <= 0xFE && c != 0xF7) || (c >= 0x3B1 && c <= 0x3C9 && c != 0x3C2) ||
         (c >= 0x430 && c <= 0x44F))
         return c - 0x20;
@@ -34,8 +31,7 @@ static uint32_t upper(uint32_t c)
 
 /* The next character as a number that sorts like its UTF-16 form: surrogates, which stand for all above U+FFFF, are
  * smaller than U+E000..U+FFFF. Bytes that are not UTF-8 stand for themselves. */
-static uint32_t next_folded(const char **text, size_t *size)
-{
+static uint32_t next_folded(const char **text, size_t *size) {
     uint32_t code_point;
     size_t length = mplat_utf8_decode(*text, *size, &code_point);
     if (length == 0) {
@@ -48,8 +44,7 @@ static uint32_t next_folded(const char **text, size_t *size)
     return code_point >= 0xE000 && code_point <= 0xFFFF ? code_point + 0x200000 : code_point;
 }
 
-static int compare_folded(const char *a, size_t a_size, const char *b, size_t b_size)
-{
+static int compare_folded(const char *a, size_t a_size, const char *b, size_t b_size) {
     while (a_size > 0 && b_size > 0) {
         uint32_t x = next_folded(&a, &a_size);
         uint32_t y = next_folded(&b, &b_size);
@@ -59,15 +54,13 @@ static int compare_folded(const char *a, size_t a_size, const char *b, size_t b_
     return (a_size > 0) - (b_size > 0);
 }
 
-static int compare_exact(const char *a, size_t a_size, const char *b, size_t b_size)
-{
+static int compare_exact(const char *a, size_t a_size, const char *b, size_t b_size) {
     int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
     return order != 0 ? order : (a_size > b_size) - (a_size < b_size);
 }
 
 /* Where name is, or would have to be inserted. */
-static size_t find(const mplat_env_t *env, const char *name, size_t size, bool *out_found)
-{
+static size_t find(const mplat_env_t *env, const char *name, size_t size, bool *out_found) {
     size_t low = 0, high = env->count;
     *out_found = false;
     while (low < high) {
@@ -86,13 +79,11 @@ static size_t find(const mplat_env_t *env, const char *name, size_t size, bool *
     return low;
 }
 
-void mplat_env_init(mplat_env_t *env, bool fold_case)
-{
+void mplat_env_init(mplat_env_t *env, bool fold_case) {
     *env = (mplat_env_t){.fold_case = fold_case};
 }
 
-void mplat_env_fini(mplat_env_t *env)
-{
+void mplat_env_fini(mplat_env_t *env) {
     for (size_t i = 0; i < env->count; i++)
         free(env->entries[i]);
     free(env->entries);
@@ -100,8 +91,7 @@ void mplat_env_fini(mplat_env_t *env)
 }
 
 /* Room for one more entry and the NULL behind the last. */
-static int reserve(mplat_env_t *env)
-{
+static int reserve(mplat_env_t *env) {
     if (env->count + 1 < env->capacity)
         return 0;
     size_t capacity = env->capacity == 0 ? 64 : env->capacity * 2;
@@ -114,8 +104,7 @@ static int reserve(mplat_env_t *env)
     return 0;
 }
 
-int mplat_env_set(mplat_env_t *env, const char *entry)
-{
+int mplat_env_set(mplat_env_t *env, const char *entry) {
     if (!mplat_env_entry_valid(entry))
         return MPLAT_EINVAL;
     size_t size = strlen(entry) + 1;
@@ -138,16 +127,14 @@ int mplat_env_set(mplat_env_t *env, const char *entry)
     return 0;
 }
 
-int mplat_env_extend(mplat_env_t *env, const char *const *entries)
-{
+int mplat_env_extend(mplat_env_t *env, const char *const *entries) {
     int err = 0;
     for (size_t i = 0; err == 0 && entries != NULL && entries[i] != NULL; i++)
         err = mplat_env_set(env, entries[i]);
     return err;
 }
 
-int mplat_env_inherit(mplat_env_t *env, const char *const *entries)
-{
+int mplat_env_inherit(mplat_env_t *env, const char *const *entries) {
     int err = 0;
     for (size_t i = 0; err == 0 && entries != NULL && entries[i] != NULL; i++)
         if (mplat_env_entry_valid(entries[i]))
@@ -155,8 +142,7 @@ int mplat_env_inherit(mplat_env_t *env, const char *const *entries)
     return err;
 }
 
-int mplat_env_keep(mplat_env_t *env, const char *const *source, const char *name)
-{
+int mplat_env_keep(mplat_env_t *env, const char *const *source, const char *name) {
     size_t size = strlen(name);
     if (mplat_env_get(env, name) != NULL)
         return 0;
@@ -167,15 +153,13 @@ int mplat_env_keep(mplat_env_t *env, const char *const *source, const char *name
     return 0;
 }
 
-const char *mplat_env_get(const mplat_env_t *env, const char *name)
-{
+const char *mplat_env_get(const mplat_env_t *env, const char *name) {
     bool found;
     size_t at = find(env, name, strlen(name), &found);
     return found ? env->entries[at] + name_length(env->entries[at]) + 1 : NULL;
 }
 
-void mplat_env_remove(mplat_env_t *env, const char *name)
-{
+void mplat_env_remove(mplat_env_t *env, const char *name) {
     bool found;
     size_t at = find(env, name, strlen(name), &found);
     if (!found)
@@ -185,20 +169,19 @@ void mplat_env_remove(mplat_env_t *env, const char *name)
     env->count--;
 }
 
-const char *const *mplat_env_entries(const mplat_env_t *env)
-{
+const char *const *mplat_env_entries(const mplat_env_t *env) {
     static const char *const none[] = {NULL};
     return env->entries != NULL ? (const char *const *)env->entries : none;
 }
 
-int mplat_env_block_utf16(const mplat_env_t *env, uint16_t *buf, size_t capacity, size_t *out_count)
-{
+int mplat_env_block_utf16(const mplat_env_t *env, uint16_t *buf, size_t capacity, size_t *out_count) {
     size_t count = 0;
     *out_count = 0;
     for (size_t i = 0; i < env->count; i++) {
         size_t units;
         const char *entry = env->entries[i];
-        int err = mplat_utf8_to_utf16(entry, strlen(entry) + 1, buf != NULL ? buf + count : NULL, capacity - count, &units);
+        int err =
+            mplat_utf8_to_utf16(entry, strlen(entry) + 1, buf != NULL ? buf + count : NULL, capacity - count, &units);
         if (err != 0)
             return err;
         count += units;

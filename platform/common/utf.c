@@ -6,8 +6,7 @@
 
 enum { HIGH_SURROGATE = 0xD800, LOW_SURROGATE = 0xDC00, SURROGATE_END = 0xDFFF, SUPPLEMENTARY = 0x10000 };
 
-size_t mplat_utf8_decode(const char *text, size_t size, uint32_t *out_code_point)
-{
+size_t mplat_utf8_decode(const char *text, size_t size, uint32_t *out_code_point) {
     const unsigned char *s = (const unsigned char *)text;
     *out_code_point = s[0];
     if (s[0] < 0x80)
@@ -38,8 +37,7 @@ size_t mplat_utf8_decode(const char *text, size_t size, uint32_t *out_code_point
     return length;
 }
 
-bool mplat_utf8_valid(const char *text, size_t size)
-{
+bool mplat_utf8_valid(const char *text, size_t size) {
     for (size_t at = 0; at < size;) {
         uint32_t code_point;
         size_t length = mplat_utf8_decode(text + at, size - at, &code_point);
@@ -50,8 +48,7 @@ bool mplat_utf8_valid(const char *text, size_t size)
     return true;
 }
 
-int mplat_utf8_to_utf16(const char *text, size_t size, uint16_t *buf, size_t capacity, size_t *out_count)
-{
+int mplat_utf8_to_utf16(const char *text, size_t size, uint16_t *buf, size_t capacity, size_t *out_count) {
     size_t count = 0;
     *out_count = 0;
     for (size_t at = 0; at < size;) {
@@ -79,19 +76,18 @@ int mplat_utf8_to_utf16(const char *text, size_t size, uint16_t *buf, size_t cap
 }
 
 /* decode_utf16 is mplat_utf8_decode for UTF-16. */
-static size_t decode_utf16(const uint16_t *text, size_t count, uint32_t *out_code_point)
-{
+static size_t decode_utf16(const uint16_t *text, size_t count, uint32_t *out_code_point) {
     *out_code_point = text[0];
     if (text[0] < HIGH_SURROGATE || text[0] > SURROGATE_END)
         return 1;
     if (text[0] >= LOW_SURROGATE || count < 2 || text[1] < LOW_SURROGATE || text[1] > SURROGATE_END)
         return 0;
-    *out_code_point = SUPPLEMENTARY + ((uint32_t)(text[0] - HIGH_SURROGATE) << 10) + (uint32_t)(text[1] - LOW_SURROGATE);
+    *out_code_point =
+        SUPPLEMENTARY + ((uint32_t)(text[0] - HIGH_SURROGATE) << 10) + (uint32_t)(text[1] - LOW_SURROGATE);
     return 2;
 }
 
-static size_t encode_utf8(uint32_t code_point, char bytes[4])
-{
+static size_t encode_utf8(uint32_t code_point, char bytes[4]) {
     if (code_point < 0x80) {
         bytes[0] = (char)code_point;
         return 1;
@@ -106,8 +102,7 @@ static size_t encode_utf8(uint32_t code_point, char bytes[4])
     return length;
 }
 
-int mplat_utf16_to_utf8(const uint16_t *text, size_t count, char *buf, size_t capacity, size_t *out_size)
-{
+int mplat_utf16_to_utf8(const uint16_t *text, size_t count, char *buf, size_t capacity, size_t *out_size) {
     size_t size = 0;
     *out_size = 0;
     for (size_t at = 0; at < count;) {
