@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 /* winternl.h lacks the number of this class. */
-enum { THREAD_START_ADDRESS = 9, HANDLE_LIMIT = 1 << 16, TYPE_SIZE = 64 };
+enum { THREAD_START_ADDRESS = 9, HANDLE_LIMIT = 1 << 16, LONGEST_GAP = 128, TYPE_SIZE = 64 };
 
 typedef struct {
     UNICODE_STRING name;
@@ -30,20 +30,23 @@ static void type_of_handle(HANDLE handle, char *out_type, size_t size) {
     }
 }
 
-/* There is no list of handles to ask for, but their values are small multiples of four and their number is known. */
+/* There is no list of handles to ask for, but their values are small multiples of four, lowest first. Their number ends the
+ * search early where the system gives it; wine says 0, so there a long gap ends it. */
 static void list_handles(item_list_t *items) {
     DWORD count = 0;
+    DWORD found = 0;
+    unsigned gap = 0;
     GetProcessHandleCount(GetCurrentProcess(), &count);
-    for (uintptr_t value = 4; count > 0 && value < HANDLE_LIMIT; value += 4) {
-        HANDLE handle = (HANDLE)value;
+    for (uintptr_t value = 4; value < HANDLE_LIMIT && (count != 0 ? found < count : gap < LONGEST_GAP); value += 4) {
         DWORD flags = 0;
-        if (!GetHandleInformation(handle, &flags)) {
-            continue;
+        gap++;
+        if (GetHandleInformation((HANDLE)value, &flags)) {
+            char type[TYPE_SIZE];
+            type_of_handle((HANDLE)value, type, sizeof type);
+            items_add(items, "handle 0x%x (%s)", (unsigned)value, type);
+            found++;
+            gap = 0;
         }
-        char type[TYPE_SIZE];
-        type_of_handle(handle, type, sizeof type);
-        items_add(items, "handle 0x%x (%s)", (unsigned)value, type);
-        count--;
     }
 }
 

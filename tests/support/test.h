@@ -43,9 +43,9 @@ typedef struct test_case {
     } while (0)
 
 /* CHECK… notes a failure and goes on; REQUIRE… notes it and ends the test. */
-#define CHECK(condition_)   test_assert((condition_), TEST_HERE, false, "%s", #condition_)
+#define CHECK(condition_) test_assert((condition_), TEST_HERE, false, "%s", #condition_)
 #define REQUIRE(condition_) test_assert((condition_), TEST_HERE, true, "%s", #condition_)
-#define FAIL(...)           test_assert(false, TEST_HERE, true, __VA_ARGS__)
+#define FAIL(...) test_assert(false, TEST_HERE, true, __VA_ARGS__)
 
 #define CHECK_EQ_INT(actual_, expected_)                                                                               \
     test_eq_int((actual_), (expected_), TEST_HERE, false, TEST_PAIR(actual_, expected_))
@@ -64,13 +64,13 @@ typedef struct test_case {
 #define REQUIRE_EQ_MEM(actual_, expected_, size_)                                                                      \
     test_eq_mem((actual_), (expected_), (size_), TEST_HERE, true, TEST_PAIR(actual_, expected_))
 /* The string holds the part. */
-#define CHECK_HAS_STR(string_, part_)   test_has_str((string_), (part_), TEST_HERE, false, #string_)
+#define CHECK_HAS_STR(string_, part_) test_has_str((string_), (part_), TEST_HERE, false, #string_)
 #define REQUIRE_HAS_STR(string_, part_) test_has_str((string_), (part_), TEST_HERE, true, #string_)
 /* The call returns 0; else the failure shows the code and the thread's last error. */
-#define CHECK_OK(call_)   test_ok((call_), TEST_HERE, false, #call_)
+#define CHECK_OK(call_) test_ok((call_), TEST_HERE, false, #call_)
 #define REQUIRE_OK(call_) test_ok((call_), TEST_HERE, true, #call_)
 /* The call returns this error code. */
-#define CHECK_ERR(call_, code_)   test_err((call_), (code_), TEST_HERE, false, #call_, #code_)
+#define CHECK_ERR(call_, code_) test_err((call_), (code_), TEST_HERE, false, #call_, #code_)
 #define REQUIRE_ERR(call_, code_) test_err((call_), (code_), TEST_HERE, true, #call_, #code_)
 
 /* Returns a folder of this test alone, made at the first call and removed with all it holds after the test. UTF-8. */
@@ -105,7 +105,7 @@ typedef struct {
     const char *expected;
 } test_pair_t;
 
-#define TEST_HERE                     ((test_place_t){__FILE__, __LINE__})
+#define TEST_HERE ((test_place_t){__FILE__, __LINE__})
 #define TEST_PAIR(actual_, expected_) ((test_pair_t){#actual_, #expected_})
 
 void test_register(test_case_t *test);

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the commands of ./dev share: installing packages, building a preset, running its tests, counting. Sourced, not run.
+# A failed suite or check is counted and the command goes on; finish() says the total and gives the exit status.
+
+jobs=$(nproc)
+mkdir -p build
+
+step() { printf '== %s\n' "$*"; }
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+# Installs the packages that are missing; instant when none is.
+install_packages() {
+    local package missing=()
+    for package in "$@"; do
+        if [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
+            missing+=("$package")
+        fi
+    done
+    if ((${#missing[@]} == 0)); then return; fi
+    step "installing ${missing[*]}"
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}")
+    as_root "${install[@]}" >build/apt.log 2>&1 && return
+    as_root apt-get update -qq >>build/apt.log 2>&1 || true
+    as_root "${install[@]}" >>build/apt.log 2>&1 || {
+        cat build/apt.log >&2
+        return 1
+    }
+}
+
+# Runs a command with its output in a file, shown only when it fails.
+quiet() {
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 || {
+        tail -n 200 "$log"
+        return 1
+    }
+}
+
+# Configures and builds one preset; the compiler's messages are shown when it fails.
+build() {
+    local preset=$1
+    step "$preset: building"
+    mkdir -p "build/$preset"
+    quiet "build/$preset/configure.log" cmake --preset "$preset" || return 1
+    quiet "build/$preset/build.log" cmake --build --preset "$preset" || return 1
+}
+
+count() { echo "$1 $2 $3" >>"$totals"; }
+
+# Counts one suite from the report that ctest wrote. A ctest that failed without a failed test still counts as a failure.
+count_report() {
+    local report=$1 status=$2 total failed skipped
+    total=$(grep -om1 'tests="[0-9]*"' "$report" | tr -dc 0-9)
+    failed=$(grep -om1 'failures="[0-9]*"' "$report" | tr -dc 0-9)
+    skipped=$(grep -om1 'skipped="[0-9]*"' "$report" | tr -dc 0-9)
+    count $((total - failed - skipped)) "$failed" "$skipped"
+    if ((status != 0 && failed == 0)); then count 0 1 0; fi
+}
+
+# Runs the tests of a preset that was built; further arguments are put in front of ctest.
+run_suite() {
+    local preset=$1 status=0
+    shift
+    local report=$PWD/build/$preset/junit.xml
+    rm -f "$report"
+    step "$preset: testing"
+    "$@" ctest --preset "$preset" -j "$jobs" --output-junit "$report" || status=$?
+    if [[ -f $report ]]; then count_report "$report" "$status"; else count 0 1 0; fi
+    return 0
+}
+
+suite() {
+    if build "$1"; then run_suite "$1"; else count 0 1 0; fi
+}
+
+suite_under_wine() {
+    step "$1: dependencies"
+    if tools/build-deps windows && build "$1"; then run_suite "$1" tools/wine-env; else count 0 1 0; fi
+}
+
+# Runs one check that passes or fails as a whole.
+check() {
+    local name=$1
+    shift
+    step "$name"
+    if "$@"; then
+        echo "$name: passed"
+        count 1 0 0
+    else
+        echo "$name: FAILED"
+        count 0 1 0
+    fi
+}
+
+# Prints the sum of all that was counted; fails when anything did.
+finish() {
+    local passed=0 failed=0 skipped=0 p f s
+    while read -r p f s; do
+        ((passed += p, failed += f, skipped += s)) || true
+    done <"$totals"
+    if [[ -z ${MPROC_TOTALS:-} ]]; then rm -f "$totals"; fi
+    echo "$passed passed, $failed failed, $skipped skipped"
+    ((failed == 0))
+}
