@@ -57,7 +57,8 @@ typedef struct mproc_task {
     mproc_task_fn *run;
     const char *file;
     int line;
-    struct mproc_task *next; /* the registry's */
+    struct mproc_task *next; /* this and number are the registry's: NULL and 0 at first */
+    size_t number;
 } mproc_task_t;
 
 /* Adds a task to the registry of this program; what MPROC_TASK does before main. It takes no memory and cannot fail; two
@@ -84,7 +85,7 @@ MPROC_END_DECLS
 #define MPROC_TASK(task)                                                                                              \
     static int mproc_run_##task(mproc_call_t *call);                                                                  \
     extern mproc_task_t task;                                                                                         \
-    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL};                                          \
+    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                       \
     static const bool mproc_registered_##task = (mproc_task_register(&task), true);                                   \
     static int mproc_run_##task(mproc_call_t *call)
 #elif defined(_MSC_VER) && !defined(__clang__)
@@ -92,7 +93,7 @@ MPROC_END_DECLS
 #define MPROC_TASK(task)                                                                                              \
     static int mproc_run_##task(mproc_call_t *call);                                                                  \
     extern mproc_task_t task;                                                                                         \
-    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL};                                          \
+    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                       \
     static void mproc_register_##task(void) {                                                                         \
         mproc_task_register(&task);                                                                                   \
     }                                                                                                                 \
@@ -102,7 +103,7 @@ MPROC_END_DECLS
 #define MPROC_TASK(task)                                                                                              \
     static int mproc_run_##task(mproc_call_t *call);                                                                  \
     extern mproc_task_t task;                                                                                         \
-    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL};                                          \
+    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                       \
     __attribute__((constructor)) static void mproc_register_##task(void) {                                            \
         mproc_task_register(&task);                                                                                   \
     }                                                                                                                 \
@@ -149,8 +150,8 @@ MPROC_API void mproc_call_input(const mproc_call_t *call, const void **out_data,
 #define mproc_call_return(call, value) mproc_call_return_arg((call), MPROC_ARG(value))
 MPROC_API int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value);
 
-/* Reserves size bytes for a raw result, to be written in place before the task returns; aligned to 16 bytes, filled with
- * zero. It replaces any earlier result. MPROC_ENOMEM when there is no room. */
+/* Reserves size bytes for a raw result, to be written in place before the task returns; aligned to 16 bytes. As with malloc
+ * its contents are not set: write all of it, or truncate. It replaces any earlier result. MPROC_ENOMEM when there is no room. */
 MPROC_API int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data);
 
 /* Makes the reserved result shorter: only the first size bytes are sent. MPROC_EINVAL when it would grow. */
