@@ -10,6 +10,7 @@
 
 #include <mproc/pool.h>
 
+#include "call.h"
 #include "report.h"
 
 /* What holds for the seam:
@@ -36,6 +37,7 @@ typedef struct mproc_work {
     uint32_t count;       /* items, at least 1 */
     uint32_t item_size;   /* ARRAY: bytes of an element */
     uint32_t output_size; /* ARRAY with output: bytes of a result */
+    bool watch;           /* running tells item and time exactly, started is reported: for timeouts and started callbacks */
     int64_t first;        /* index of the first item */
     const void *args;     /* CALL: encoded arguments, empty for none. LISTS: count lists, each after its uint32_t size */
     size_t args_size;
@@ -45,8 +47,12 @@ typedef struct mproc_work {
     void *backend;    /* the backend's, while the work is out */
 } mproc_work_t;
 
-/* What a single call, or one item of a chunk, gave. */
-typedef enum mproc_outcome { MPROC_OUTCOME_NOTHING, MPROC_OUTCOME_VALUE, MPROC_OUTCOME_BYTES } mproc_outcome_t;
+/* A record of a chunk's reply: this, then size bytes, then padding up to a multiple of 16. Already checked by the backend. */
+typedef struct mproc_record {
+    uint32_t outcome; /* mproc_outcome_kind_t */
+    uint32_t reserved;
+    uint64_t size;
+} mproc_record_t;
 
 /* Memory that a reply points into, kept until released: results written in place. */
 typedef struct mproc_hold {
@@ -58,12 +64,11 @@ typedef struct mproc_reply {
     uint32_t succeeded;
     uint32_t failed;               /* 0 or 1; more when one failure takes several (mproc_call_chunk) */
     const mproc_report_t *failure; /* why, when failed is not 0; valid during the event. report->error.code says which kind */
-    mproc_outcome_t outcome;       /* CALL that succeeded */
-    const void *data;              /* CALL: the outcome's bytes. Chunks without output: a record for each succeeded item,
-                                      { uint32_t outcome; uint32_t size; bytes, padded to 8 }, already checked */
+    mproc_outcome_kind_t outcome;  /* CALL that succeeded */
+    const void *data;              /* CALL: the outcome's bytes. Chunks without output: a record for each succeeded item */
     size_t size;
     mproc_hold_t *hold; /* NULL: data is valid during the event only; else the core releases it */
-    int64_t run_ns;     /* time the slot spent in the tasks */
+    int64_t run_ns;     /* time the slot spent in the tasks; 0: not measured (single tasks are, now and then) */
 } mproc_reply_t;
 
 /* What the core hears. context is the core's. */
@@ -71,7 +76,7 @@ typedef struct mproc_backend_events {
     void (*slot_up)(void *context, int slot, int64_t pid);
     /* No work is in the slot any more. error NULL: as planned. */
     void (*slot_down)(void *context, int slot, int64_t pid, const mproc_report_t *error);
-    void (*started)(void *context, int slot, mproc_work_t *work);
+    void (*started)(void *context, int slot, mproc_work_t *work); /* for works with watch */
     void (*finished)(void *context, int slot, mproc_work_t *work, const mproc_reply_t *reply);
     void (*returned)(void *context, int slot, mproc_work_t *work); /* not begun: the slot went down, or retires */
     void (*broken)(void *context, const mproc_report_t *error);     /* slots die faster than allowed; no more will come */
@@ -89,13 +94,15 @@ typedef struct mproc_backend_ops {
     /* Hands a work to a slot with room. Errors mean this work cannot be sent (MPROC_ENOMEM, MPROC_ETOOBIG): it was not taken. */
     int (*submit)(mproc_backend_t *backend, int slot, mproc_work_t *work);
 
-    /* Makes what was submitted visible to the slot and wakes it if it sleeps: once after a batch of submits. */
-    void (*flush)(mproc_backend_t *backend, int slot);
+    /* Wakes the slot if it sleeps: once after a batch of submits. attended: this thread goes to wait_slot or polls soon, nobody
+     * else need be woken when the slot has done something. */
+    void (*flush)(mproc_backend_t *backend, int slot, bool attended);
 
     /* True: the work had not begun and is the core's again, without an event. False: it has, or is done. */
     bool (*revoke)(mproc_backend_t *backend, int slot, mproc_work_t *work);
 
-    /* The item the slot is in, and since when (mplat_clock_ns), for timeouts: false when the slot runs nothing. */
+    /* The item (counted in the work) the slot is in, and since when (mplat_clock_ns); false when the slot runs nothing. Exact for
+     * works with watch; for others item is 0 and since when the backend first saw the work begun. */
     bool (*running)(mproc_backend_t *backend, int slot, mproc_work_t **out_work, uint32_t *out_item, int64_t *out_since_ns);
 
     /* Tells the running work to end soon (mproc_call_cancelled). */
