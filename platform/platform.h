@@ -128,6 +128,15 @@ int mplat_random(void *buf, size_t size);
  * there is one, else on the machine. MPLAT_ENOTSUP where nobody counts. */
 int mplat_oom_kills(uint64_t *out_count);
 
+/* What is to be done when a thread ends, whoever started it. It lies in the caller's memory. */
+typedef struct mplat_thread_end {
+    void (*run)(struct mplat_thread_end *end);
+} mplat_thread_end_t;
+
+/* mplat_thread_at_end has end->run called when the calling thread ends, in that thread; NULL calls that off. There is one
+ * end per thread, the latest. It does not run when the whole process exits. */
+int mplat_thread_at_end(mplat_thread_end_t *end);
+
 /* ---- links: the private line between a parent and one child it starts ---------------------------------------------- */
 
 /* A link carries whole messages both ways, in order, and handles with them. Only its two processes have its ends; it
