@@ -4,12 +4,13 @@
 set(MPROC_TEST_TIMEOUT_SCALE 1 CACHE STRING "Factor on every test's timeout: more than 1 under a sanitizer or an emulator")
 
 # mproc_add_tests(NAME target KIND unit|integration|stress SOURCES file… [TIMEOUT seconds]
-#                 [PLATFORM | FAKE] [SERIAL] [LIBRARIES library…])
+#                 [PLATFORM | FAKE] [CHILD] [SERIAL] [LIBRARIES library…])
 # A unit test links the library's objects and may include headers of src/ and platform/; with PLATFORM those of platform/
 # alone, with FAKE those of src/ over the scripted platform. The other kinds see the public headers and the library only.
-# SERIAL keeps other tests from running at the same time.
+# CHILD adds the test child program and child_client.h, with which a test of the platform layer starts it. SERIAL keeps other
+# tests from running at the same time.
 function(mproc_add_tests)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "PLATFORM;FAKE;SERIAL" "NAME;KIND;TIMEOUT" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "PLATFORM;FAKE;CHILD;SERIAL" "NAME;KIND;TIMEOUT" "SOURCES;LIBRARIES")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_KIND MATCHES "^(unit|integration|stress)$")
     message(FATAL_ERROR "mproc_add_tests(${arg_NAME}): bad arguments ${arg_KIND} ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -29,6 +30,11 @@ function(mproc_add_tests)
   add_executable(${arg_NAME} ${arg_SOURCES} $<TARGET_OBJECTS:${harness}>)
   mproc_configure_test(${arg_NAME})
   target_link_libraries(${arg_NAME} PRIVATE ${library} CUnit::CUnit $<$<BOOL:${WIN32}>:ntdll> ${arg_LIBRARIES})
+  if(arg_CHILD)
+    target_sources(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/child_client.c)
+    target_compile_definitions(${arg_NAME} PRIVATE TEST_CHILD_PROGRAM="$<TARGET_FILE:mproc_test_child>")
+    add_dependencies(${arg_NAME} mproc_test_child)
+  endif()
 
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
