@@ -4,6 +4,7 @@
 #ifndef MPROC_BACKEND_H
 #define MPROC_BACKEND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,8 @@
  *   is constant; the backend reads it and keeps pointers into it.
  * - A slot runs its works one after the other, in the order of submit. Works behind the first may wait there to hide latency;
  *   the core can take them back while they have not begun.
- * - Every operation is called with the core's lock held, except wait, wake, wait_slot and slot_ready. None blocks, except those.
+ * - Every operation is called with the core's lock held, except wait, wait_slot and slot_ready; wake and wake_slot are called
+ *   with it or without. Only wait and wait_slot block.
  * - Events come only from inside poll, with the lock held. An event handler may call submit, revoke, cancel and kill.
  * - All that leaves a slot is checked by the backend before the core sees it.
  */
@@ -56,7 +58,7 @@ typedef struct mproc_record {
 
 /* Memory that a reply points into, kept until released: results written in place. */
 typedef struct mproc_hold {
-    void (*release)(struct mproc_hold *hold); /* takes the core's lock itself if it needs it: call it without */
+    void (*release)(struct mproc_hold *hold); /* any thread, without the core's lock, perhaps after the backend's destroy */
 } mproc_hold_t;
 
 /* How a work ended: so many items well, then perhaps some that failed; the rest, if any, was not begun. */
@@ -115,7 +117,8 @@ typedef struct mproc_backend_ops {
     /* Delivers all events there are. */
     void (*poll)(mproc_backend_t *backend);
 
-    /* Sleeps until there may be events, at most timeout_ns; one thread at a time (the pool's). */
+    /* Sleeps until there may be events, at most timeout_ns (here and below: no limit when negative); one thread at a time (the
+     * pool's). */
     void (*wait)(mproc_backend_t *backend, int64_t timeout_ns);
 
     /* Ends the running or next wait. */
@@ -124,9 +127,13 @@ typedef struct mproc_backend_ops {
     /* True when the slot may have events: a look at memory, no system call. */
     bool (*slot_ready)(mproc_backend_t *backend, int slot);
 
-    /* Waits for slot_ready, polling a while if that is worth it, then asleep; at most timeout_ns. Any thread; also returns when
-     * the slot goes down. While a thread is here, nobody else need be woken for this slot's events. */
-    void (*wait_slot)(mproc_backend_t *backend, int slot, int64_t timeout_ns);
+    /* Waits for slot_ready, polling a while if that is worth it, then asleep; at most timeout_ns. Any thread, but one at a time
+     * for each slot. Also returns when *done is not 0 (another thread has seen to the event it came for) and when the slot goes
+     * down, or for no reason. While a thread is here, nobody else need be woken for this slot's replies; afterwards wait is. */
+    void (*wait_slot)(mproc_backend_t *backend, int slot, const _Atomic uint32_t *done, int64_t timeout_ns);
+
+    /* Makes the thread in wait_slot, or about to enter it, look at its *done, which is set already. */
+    void (*wake_slot)(mproc_backend_t *backend, int slot);
 
     /* All slots retire (gently), or are killed. slot_down follows for each. */
     void (*stop)(mproc_backend_t *backend, bool gently);
