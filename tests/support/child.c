@@ -134,6 +134,39 @@ static int verb_processors(int argc, char **argv, mplat_link_t *link) {
     return 0;
 }
 
+/* Says so, sleeps so many milliseconds, and says so again. */
+static int verb_linger(int argc, char **argv, mplat_link_t *link) {
+    (void)link;
+    fputs("u", stdout);
+    fflush(stdout);
+    mplat_sleep_ms(number(argc, argv, 1));
+    fputs("v", stdout);
+    return 0;
+}
+
+/* Ignores a polite end, says so, and sleeps. */
+static int verb_deaf(int argc, char **argv, mplat_link_t *link) {
+    (void)link;
+    host_deafen();
+    fputs("u", stdout);
+    fflush(stdout);
+    mplat_sleep_ms(number(argc, argv, 1));
+    return 0;
+}
+
+/* Opens handles until there are no more, at most so many; prints how many there were and what ended it. */
+static int verb_fill_handles(int argc, char **argv, mplat_link_t *link) {
+    (void)link;
+    long count = 0;
+    int err = 0;
+    for (; count < number(argc, argv, 1) && err == 0; count++) {
+        mplat_handle_t handle;
+        err = mplat_null_open(&handle);
+    }
+    printf("%ld %d", count, err);
+    return 0;
+}
+
 /* Exit code 0 when so many MiB can be had and used, 1 when not. */
 static int verb_allocate(int argc, char **argv, mplat_link_t *link) {
     (void)link;
@@ -199,6 +232,40 @@ static int verb_again_detached(int argc, char **argv, mplat_link_t *link) {
     return run_again(argv, true);
 }
 
+/* "again-twice VERB…": two children of this child do VERB. */
+static int verb_again_twice(int argc, char **argv, mplat_link_t *link) {
+    (void)argc, (void)link;
+    mplat_process_t *process = NULL;
+    mplat_link_t *below = NULL;
+    if (respawn(argv, false, &process, &below) != 0)
+        return EXIT_SPAWN_FAILED;
+    int code = run_again(argv, false);
+    mplat_process_wait(process, -1);
+    mplat_process_destroy(process);
+    mplat_link_destroy(below);
+    return code;
+}
+
+/* "again-when-told VERB…": the same as again, once a message has come. */
+static int verb_again_when_told(int argc, char **argv, mplat_link_t *link) {
+    (void)argc;
+    char message[16];
+    size_t size;
+    mplat_link_receive(link, message, sizeof message, &size, NULL, NULL, -1);
+    return run_again(argv, false);
+}
+
+/* "leave VERB…": starts a child for VERB, and ends without it once standard input does. */
+static int verb_leave(int argc, char **argv, mplat_link_t *link) {
+    (void)argc, (void)link;
+    mplat_process_t *process = NULL;
+    mplat_link_t *below = NULL;
+    if (respawn(argv, false, &process, &below) != 0)
+        return EXIT_SPAWN_FAILED;
+    while (getchar() != EOF) {}
+    return 0;
+}
+
 /* "chain N": passes messages on from N further levels below, each level adding its number behind them. */
 static int verb_chain(int argc, char **argv, mplat_link_t *link) {
     long levels = number(argc, argv, 1);
@@ -259,14 +326,35 @@ static const struct {
     const char *name;
     verb_function_t *run;
 } verbs[] = {
-    {"exit", verb_exit},         {"return", verb_return},         {"args", verb_args},
-    {"env", verb_env},           {"directory", verb_directory},   {"executable", verb_executable},
-    {"handles", verb_handles},   {"is-open", verb_is_open},       {"cat", verb_cat},
-    {"say", verb_say},           {"sleep", verb_sleep},           {"spin", verb_spin},
-    {"crash", verb_crash},       {"priority", verb_priority},     {"processors", verb_processors},
-    {"allocate", verb_allocate}, {"compute", verb_compute},       {"parent", verb_parent},
-    {"serve", verb_serve},       {"again", verb_again},           {"again-detached", verb_again_detached},
-    {"chain", verb_chain},       {"streamless", verb_streamless},
+    {"exit", verb_exit},
+    {"return", verb_return},
+    {"args", verb_args},
+    {"env", verb_env},
+    {"directory", verb_directory},
+    {"executable", verb_executable},
+    {"handles", verb_handles},
+    {"is-open", verb_is_open},
+    {"cat", verb_cat},
+    {"say", verb_say},
+    {"sleep", verb_sleep},
+    {"linger", verb_linger},
+    {"deaf", verb_deaf},
+    {"spin", verb_spin},
+    {"crash", verb_crash},
+    {"priority", verb_priority},
+    {"processors", verb_processors},
+    {"allocate", verb_allocate},
+    {"compute", verb_compute},
+    {"fill-handles", verb_fill_handles},
+    {"parent", verb_parent},
+    {"serve", verb_serve},
+    {"again", verb_again},
+    {"again-detached", verb_again_detached},
+    {"again-twice", verb_again_twice},
+    {"again-when-told", verb_again_when_told},
+    {"leave", verb_leave},
+    {"chain", verb_chain},
+    {"streamless", verb_streamless},
 };
 
 int main(int argc, char **argv) {

@@ -83,6 +83,28 @@ const char *child_output(child_t *child, int64_t timeout_ms, size_t *out_size) {
     return output;
 }
 
+bool child_says(child_t *child, const char *text) {
+    for (; *text != '\0'; text++) {
+        char c;
+        size_t size;
+        if (mplat_pipe_read(child->output, &c, 1, ANSWER_MS, &size) != 0 || c != *text)
+            return false;
+    }
+    return true;
+}
+
+bool child_falls_silent(child_t *child, int64_t timeout_ms) {
+    int64_t end = test_now_ms() + timeout_ms;
+    for (;;) {
+        char bytes[64];
+        size_t size;
+        int64_t left = end - test_now_ms();
+        int err = mplat_pipe_read(child->output, bytes, sizeof bytes, left > 0 ? left : 0, &size);
+        if (err != 0)
+            return err == MPLAT_ECLOSED;
+    }
+}
+
 mplat_exit_t child_exit(child_t *child) {
     mplat_exit_t how = {0};
     REQUIRE_OK(mplat_process_wait(child->process, ANSWER_MS));

@@ -38,6 +38,11 @@ const char *child_answer(child_t *child);
  * a static buffer, and gives its length. */
 const char *child_output(child_t *child, int64_t timeout_ms, size_t *out_size);
 
+/* child_says waits until text has come out of a captured child; child_falls_silent until everybody has closed its output,
+ * which they have only when they ended. False after timeout_ms. */
+bool child_says(child_t *child, const char *text);
+bool child_falls_silent(child_t *child, int64_t timeout_ms);
+
 /* child_exit waits for the end and tells it. */
 mplat_exit_t child_exit(child_t *child);
 

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Claims of platform.h about starting a program: what the child gets, and what a failure leaves. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child_client.h"
+#include "child_host.h"
+#include "platform/platform.h"
+#include "test.h"
+
+enum { SOON_MS = 10000 };
+
+/* What the verbs args and env print: each text behind its length and a colon. Gives the next one, NULL at the end. */
+static char *next_text(const char **output) {
+    char *end;
+    size_t length = (size_t)strtoul(*output, &end, 10);
+    if (end == *output || *end != ':')
+        return NULL;
+    char *text = malloc(length + 1);
+    REQUIRE(text != NULL);
+    memcpy(text, end + 1, length);
+    text[length] = '\0';
+    *output = end + 1 + length;
+    return text;
+}
+
+static void check_texts(const char *output, const char *const *expected) {
+    for (size_t i = 0;; i++) {
+        char *text = next_text(&output);
+        if (text == NULL || expected[i] == NULL) {
+            CHECK(text == NULL && expected[i] == NULL);
+            free(text);
+            return;
+        }
+        CHECK_EQ_STR(text, expected[i]);
+        free(text);
+    }
+}
+
+static bool has_text(const char *output, const char *expected) {
+    bool found = false;
+    for (char *text = next_text(&output); text != NULL; text = next_text(&output)) {
+        found = found || strcmp(text, expected) == 0;
+        free(text);
+    }
+    return found;
+}
+
+/* Runs the child with these options and gives what it wrote. */
+static const char *output_of(mplat_spawn_options_t options) {
+    child_t child = child_start_captured(options);
+    const char *output = child_output(&child, -1, NULL);
+    CHECK_EQ_INT(child_exit_code(&child), 0);
+    child_end(&child);
+    return output;
+}
+
+static void check_arguments(const char *const *argv) {
+    check_texts(output_of(child_options(argv)), argv + 2);
+}
+
+TEST(platform_spawn, plain_arguments_arrive) {
+    check_arguments(CHILD_ARGS("args"));
+    check_arguments(CHILD_ARGS("args", "a", "-b", "--c=d", "/e"));
+}
+
+TEST(platform_spawn, hard_arguments_arrive_unchanged) {
+    check_arguments(CHILD_ARGS("args", "", "", " ", "a b", "\t", "a\"b", "\"", "\"\"", "\\", "\\\\", "\\\"",
+                               "a\\\\\"b c\\", "c:\\x y\\", "'", "a'b", "*", "?", "*.c", "$HOME", "%PATH%", "^&|<>",
+                               "!x!"));
+}
+
+TEST(platform_spawn, newlines_and_unicode_in_arguments_arrive_unchanged) {
+    check_arguments(CHILD_ARGS("args", "a\nb", "\n", "a\r\nb", "\xC3\xA4\xC3\x9F", "\xE2\x82\xAC", "\xF0\x9F\x98\x80 x",
+                               "\xEF\xBF\xBD"));
+}
+
+TEST(platform_spawn, thirty_thousand_characters_arrive) {
+    static char argument[30001];
+    for (size_t i = 0; i < sizeof argument - 1; i++)
+        argument[i] = (char)('a' + i % 26);
+    check_arguments(CHILD_ARGS("args", argument));
+}
+
+TEST(platform_spawn, arguments_above_the_limit_are_too_big) {
+    enum { SIZE = 64 << 20 };
+    char *argument = malloc(SIZE + 1);
+    REQUIRE(argument != NULL);
+    memset(argument, 'x', SIZE);
+    argument[SIZE] = '\0';
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("args", argument));
+    mplat_process_t *process = (mplat_process_t *)&options;
+    mplat_link_t *link = (mplat_link_t *)&options;
+    CHECK_ERR(mplat_spawn(&options, &process, &link), MPLAT_ETOOBIG);
+    CHECK(process == NULL && link == NULL);
+    free(argument);
+}
+
+TEST(platform_spawn, environment_is_a_copy_without_one_given) {
+    char *const *mine = host_environment();
+    REQUIRE(mine[0] != NULL);
+    static char before[1 << 18];
+    snprintf(before, sizeof before, "%s", output_of(child_options(CHILD_ARGS("env"))));
+    for (size_t i = 0; mine[i] != NULL; i++)
+        if (mine[i][0] != '=' && !has_text(before, mine[i]))
+            FAIL("%s is missing", mine[i]);
+}
+
+TEST(platform_spawn, environment_is_replaced_by_the_one_given) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
+    options.environment = (const char *const[]){"MPROC_B=2", "MPROC_A=a b=\xC3\xA4", "MPROC_C=", NULL};
+    const char *output = output_of(options);
+    CHECK(has_text(output, "MPROC_B=2"));
+    CHECK(has_text(output, "MPROC_A=a b=\xC3\xA4"));
+    CHECK(has_text(output, "MPROC_C="));
+    for (char *text = next_text(&output); text != NULL; text = next_text(&output)) {
+        CHECK(strncmp(text, "PATH=", 5) != 0 || test_on_wine());
+        free(text);
+    }
+}
+
+TEST(platform_spawn, empty_environment_is_possible) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
+    options.environment = (const char *const[]){NULL};
+    const char *output = output_of(options);
+    /* Windows programs cannot start without some variables; where there are none, none must come. */
+    if (host_has_signals())
+        CHECK_EQ_STR(output, "");
+}
+
+TEST(platform_spawn, environment_of_a_linked_child_has_no_trace_of_the_link) {
+    static char plain[1 << 18];
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
+    snprintf(plain, sizeof plain, "%s", output_of(options));
+    options.link = true;
+    CHECK_EQ_STR(output_of(options), plain);
+}
+
+TEST(platform_spawn, directory_is_as_asked) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("directory"));
+    char mine[4096];
+    REQUIRE(host_directory(mine, sizeof mine));
+    CHECK_EQ_STR(output_of(options), mine);
+
+    options.directory = test_temp_dir();
+    const char *output = output_of(options);
+    const char *name = strrchr(test_temp_dir(), host_has_signals() ? '/' : '\\');
+    REQUIRE(name != NULL);
+    CHECK_HAS_STR(output, name + 1);
+}
+
+TEST(platform_spawn, program_may_be_relative_to_the_directory) {
+    char directory[1024];
+    snprintf(directory, sizeof directory, "%s", child_program());
+    char *slash = strrchr(directory, '/');
+    REQUIRE(slash != NULL);
+    char program[256];
+    snprintf(program, sizeof program, "./%s", slash + 1);
+    *slash = '\0';
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit", "5"));
+    options.program = program;
+    options.directory = directory;
+    child_t child = child_start(&options);
+    CHECK_EQ_INT(child_exit_code(&child), 5);
+    child_end(&child);
+}
+
+TEST(platform_spawn, no_program_means_the_running_one) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("again", "executable"));
+    const char *output = output_of(options);
+    const char *name = strrchr(child_program(), '/');
+    REQUIRE(name != NULL);
+    CHECK_HAS_STR(output, name + 1);
+}
+
+TEST(platform_spawn, streams_go_where_they_are_sent) {
+    mplat_handle_t out, out_theirs, err, err_theirs;
+    char bytes[16] = "";
+    size_t size;
+    REQUIRE_OK(mplat_pipe_create(&out, &out_theirs));
+    REQUIRE_OK(mplat_pipe_create(&err, &err_theirs));
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("say", "out", "err"));
+    options.stdio[0].kind = MPLAT_STDIO_NULL;
+    options.stdio[1] = (mplat_stdio_t){.kind = MPLAT_STDIO_HANDLE, .handle = out_theirs};
+    options.stdio[2] = (mplat_stdio_t){.kind = MPLAT_STDIO_HANDLE, .handle = err_theirs};
+    child_t child = child_start(&options);
+    CHECK(host_handle_is_open(out_theirs) && host_handle_is_open(err_theirs));
+    mplat_handle_close(&out_theirs);
+    mplat_handle_close(&err_theirs);
+    CHECK_OK(mplat_pipe_read(out, bytes, sizeof bytes, SOON_MS, &size));
+    CHECK_EQ_MEM(bytes, "out", 3);
+    CHECK_OK(mplat_pipe_read(err, bytes, sizeof bytes, SOON_MS, &size));
+    CHECK_EQ_MEM(bytes, "err", 3);
+    child_end(&child);
+    mplat_handle_close(&out);
+    mplat_handle_close(&err);
+}
+
+TEST(platform_spawn, null_input_is_at_its_end) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("cat"));
+    options.stdio[0].kind = MPLAT_STDIO_NULL;
+    CHECK_EQ_STR(output_of(options), "");
+}
+
+/* The streams themselves are often the lowest handles, which the child's own streams want to be. */
+TEST(platform_spawn, parent_without_streams_can_spawn) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("streamless"));
+    options.link = true;
+    child_t child = child_start(&options);
+    char expected[32];
+    snprintf(expected, sizeof expected, "0 %d 42", (int)MPLAT_EXIT_EXITED);
+    CHECK_EQ_STR(child_answer(&child), expected);
+    child_end(&child);
+}
+
+TEST(platform_spawn, high_handle_of_the_parent_is_not_open_in_the_child) {
+    enum { COUNT = 600 };
+    static mplat_handle_t handles[COUNT];
+    char inherited[24], own[24];
+    REQUIRE_OK(mplat_null_open(&handles[0]));
+    for (size_t i = 1; i < COUNT; i++)
+        REQUIRE_OK(mplat_handle_duplicate(handles[0], &handles[i]));
+    REQUIRE(host_handle_make_inheritable(handles[COUNT - 2]));
+    snprintf(inherited, sizeof inherited, "%lld", (long long)handles[COUNT - 2]);
+    snprintf(own, sizeof own, "%lld", (long long)handles[COUNT - 1]);
+    CHECK_EQ_INT(child_run(CHILD_ARGS("is-open", own, inherited)), 0);
+
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("is-open", own, inherited));
+    options.link = true;
+    child_t child = child_start(&options);
+    CHECK_EQ_INT(child_exit_code(&child), 0);
+    child_end(&child);
+    for (size_t i = 0; i < COUNT; i++)
+        mplat_handle_close(&handles[i]);
+}
+
+TEST(platform_spawn, five_children_show_equal_handle_counts) {
+    child_t children[5];
+    char first[32];
+    for (size_t i = 0; i < 5; i++)
+        children[i] = child_start_serving();
+    for (size_t i = 0; i < 5; i++) {
+        child_tell(&children[i], "handles");
+        const char *count = child_answer(&children[i]);
+        if (i == 0)
+            snprintf(first, sizeof first, "%s", count);
+        CHECK_EQ_STR(count, first);
+    }
+    for (size_t i = 0; i < 5; i++)
+        child_end(&children[i]);
+}
+
+typedef struct spawner {
+    size_t wrong;
+    char counts[2][32]; /* of children with and without a link */
+} spawner_t;
+
+/* Each child gets a pipe as its output. If another child got a copy of it, the end would not be seen before that one's. */
+static void spawn_many(void *arg) {
+    spawner_t *spawner = arg;
+    for (int i = 0; i < 15; i++) {
+        mplat_handle_t output = MPLAT_NO_HANDLE, theirs = MPLAT_NO_HANDLE;
+        mplat_process_t *process = NULL;
+        mplat_link_t *link = NULL;
+        char count[32] = "";
+        size_t size;
+        int err = mplat_pipe_create(&output, &theirs);
+        mplat_spawn_options_t options = child_options(CHILD_ARGS("handles"));
+        options.link = i % 2 == 0;
+        options.stdio[1] = (mplat_stdio_t){.kind = MPLAT_STDIO_HANDLE, .handle = theirs};
+        if (err == 0)
+            err = mplat_spawn(&options, &process, &link);
+        mplat_handle_close(&theirs);
+        if (err == 0)
+            err = mplat_pipe_read(output, count, sizeof count - 1, SOON_MS, &size);
+        if (i < 2)
+            memcpy(spawner->counts[i], count, sizeof count);
+        if (err != 0 || strcmp(spawner->counts[i % 2], count) != 0)
+            spawner->wrong++;
+        mplat_process_wait(process, -1);
+        mplat_process_destroy(process);
+        mplat_link_destroy(link);
+        mplat_handle_close(&output);
+    }
+}
+
+TEST(platform_spawn, two_threads_leak_nothing_into_each_others_child) {
+    spawner_t alone = {0}, one = {0}, two = {0};
+    spawn_many(&alone);
+    host_thread_t *first = host_thread_start(spawn_many, &one), *second = host_thread_start(spawn_many, &two);
+    host_thread_join(first);
+    host_thread_join(second);
+    CHECK_EQ_UINT(alone.wrong + one.wrong + two.wrong, 0);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_EQ_STR(one.counts[i], alone.counts[i]);
+        CHECK_EQ_STR(two.counts[i], alone.counts[i]);
+    }
+}
+
+static void check_failure(const mplat_spawn_options_t *options, int code) {
+    mplat_process_t *process = (mplat_process_t *)(uintptr_t)options;
+    mplat_link_t *link = (mplat_link_t *)(uintptr_t)options;
+    CHECK_ERR(mplat_spawn(options, &process, &link), code);
+    CHECK(process == NULL && link == NULL);
+    CHECK(mplat_failure().os_code != 0);
+    CHECK(mplat_failure().step[0] != '\0');
+    char text[256];
+    CHECK(mplat_os_error_text(mplat_failure().os_code, text, sizeof text)[0] != '\0');
+}
+
+TEST(platform_spawn, missing_program_is_not_found) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
+    options.program = "/nowhere/at/all";
+    check_failure(&options, MPLAT_ENOTFOUND);
+    options.link = true;
+    check_failure(&options, MPLAT_ENOTFOUND);
+    options.program = "";
+    options.link = false;
+    check_failure(&options, MPLAT_ENOTFOUND);
+}
+
+TEST(platform_spawn, missing_directory_is_not_found) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
+    options.directory = "/nowhere/at/all";
+    check_failure(&options, MPLAT_ENOTFOUND);
+}
+
+TEST(platform_spawn, directory_is_no_program) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
+    options.program = test_temp_dir();
+    check_failure(&options, MPLAT_EACCESS);
+}
+
+TEST(platform_spawn, hundred_failures_leave_nothing) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
+    options.link = true;
+    size_t before = host_count_handles();
+    for (int i = 0; i < 100; i++) {
+        mplat_process_t *process;
+        mplat_link_t *link;
+        options.program = i % 2 == 0 ? "/nowhere/at/all" : test_temp_dir();
+        CHECK(mplat_spawn(&options, &process, &link) < 0);
+    }
+    CHECK_EQ_UINT(host_count_handles(), before);
+    CHECK_EQ_UINT(host_count_children(), 0);
+}
+
+TEST(platform_spawn, failures_do_not_disturb_a_running_child) {
+    child_t child = child_start_serving();
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
+    mplat_process_t *process;
+    mplat_link_t *link;
+    options.program = "/nowhere/at/all";
+    for (int i = 0; i < 10; i++)
+        CHECK(mplat_spawn(&options, &process, &link) < 0);
+    CHECK_ERR(mplat_process_wait(child.process, 0), MPLAT_ETIMEDOUT);
+    child_tell(&child, "exit 3");
+    CHECK_EQ_INT(child_exit_code(&child), 3);
+    child_end(&child);
+}
+
+static int run_with_memory(uint64_t bytes) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("allocate", "512"));
+    options.limits.memory_bytes = bytes;
+    child_t child = child_start(&options);
+    int code = child_exit_code(&child);
+    child_end(&child);
+    return code;
+}
+
+TEST(platform_spawn, memory_limit_holds) {
+    if (test_on_wine() || test_time_scale() > 1)
+        SKIP("wine does not enforce job limits; a sanitizer needs terabytes of addresses");
+    CHECK_EQ_INT(run_with_memory(0), 0);
+    CHECK_EQ_INT(run_with_memory((uint64_t)256 << 20), 1);
+    CHECK_EQ_INT(run_with_memory((uint64_t)4096 << 20), 0);
+}
+
+TEST(platform_spawn, processor_time_limit_holds) {
+    if (test_on_wine())
+        SKIP("wine does not enforce job limits");
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("compute", "20000"));
+    options.limits.cpu_seconds = 1;
+    child_t child = child_start(&options);
+    mplat_exit_t how = child_exit(&child);
+    CHECK(how.kind == MPLAT_EXIT_SIGNALLED || (!host_has_signals() && how.code != 0));
+    CHECK(how.usage.user_ns + how.usage.system_ns >= INT64_C(900000000));
+    if (host_has_signals())
+        CHECK_EQ_STR(mplat_signal_name((uint32_t)how.signal), "SIGXCPU");
+    child_end(&child);
+}
+
+TEST(platform_spawn, open_files_limit_holds) {
+    if (!host_has_signals())
+        SKIP("this system has no limit of handles");
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("fill-handles", "1000"));
+    options.limits.open_files = 50;
+    long count = 0;
+    int err = 0;
+    CHECK_EQ_INT(sscanf(output_of(options), "%ld %d", &count, &err), 2);
+    CHECK(count > 30 && count <= 50);
+    CHECK_EQ_INT(err, MPLAT_ENOHANDLES);
+}
+
+static int priority_of(mplat_priority_t priority) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("priority"));
+    options.priority = priority;
+    child_t child = child_start(&options);
+    int seen = child_exit_code(&child);
+    child_end(&child);
+    return seen;
+}
+
+TEST(platform_spawn, priority_is_as_asked) {
+    if (host_priority() != MPLAT_PRIORITY_NORMAL)
+        SKIP("these tests run at a priority of their own");
+    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_INHERIT), MPLAT_PRIORITY_NORMAL);
+    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_IDLE), MPLAT_PRIORITY_IDLE);
+    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_LOW), MPLAT_PRIORITY_LOW);
+    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_NORMAL), MPLAT_PRIORITY_NORMAL);
+}
+
+TEST(platform_spawn, high_priority_works_or_says_that_a_right_is_missing) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("priority"));
+    child_t child = {.output = MPLAT_NO_HANDLE};
+    options.priority = MPLAT_PRIORITY_HIGH;
+    int err = mplat_spawn(&options, &child.process, &child.link);
+    if (err != 0) {
+        CHECK_EQ_INT(err, MPLAT_EACCESS);
+        return;
+    }
+    CHECK_EQ_INT(child_exit_code(&child), MPLAT_PRIORITY_HIGH);
+    child_end(&child);
+}
+
+TEST(platform_spawn, affinity_is_as_asked) {
+    if (test_on_wine())
+        SKIP("wine does not enforce affinity");
+    const char *const *argv = CHILD_ARGS("processors");
+    mplat_spawn_options_t options = child_options(argv);
+    if (host_affinity_count() < 2)
+        SKIP("this machine has one processor");
+    for (unsigned bit = 0; bit < 2; bit++) {
+        uint64_t words[MPLAT_AFFINITY_WORDS] = {UINT64_C(1) << bit};
+        options.affinity = words;
+        mplat_process_t *process;
+        mplat_link_t *link;
+        int err = mplat_spawn(&options, &process, &link);
+        if (err == MPLAT_ENOTSUP)
+            SKIP("this system has no affinity");
+        if (err != 0)
+            continue; /* this process may not use that processor itself */
+        mplat_process_wait(process, -1);
+        mplat_process_destroy(process);
+        CHECK_EQ_STR(output_of(options), "1 1");
+    }
+}
+
+TEST(platform_spawn, affinity_to_no_processor_fails) {
+    if (test_on_wine())
+        SKIP("wine does not enforce affinity");
+    uint64_t words[MPLAT_AFFINITY_WORDS] = {0};
+    words[MPLAT_AFFINITY_WORDS - 1] = UINT64_C(1) << 63;
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
+    options.affinity = words;
+    mplat_process_t *process;
+    mplat_link_t *link;
+    CHECK(mplat_spawn(&options, &process, &link) < 0);
+    CHECK(process == NULL);
+}
+
+TEST(platform_spawn, all_options_at_once_work) {
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("serve"));
+    options.environment = (const char *const[]){"A=1", NULL};
+    options.directory = test_temp_dir();
+    options.stdio[0].kind = options.stdio[1].kind = options.stdio[2].kind = MPLAT_STDIO_NULL;
+    options.link = true;
+    options.own_group = true;
+    options.limits = (mplat_limits_t){.cpu_seconds = 100, .open_files = 64};
+    options.priority = MPLAT_PRIORITY_LOW;
+    child_t child = child_start(&options);
+    child_tell_with(&child, "echo", "hi", 2, NULL, 0);
+    CHECK_EQ_STR(child_answer(&child), "hi");
+    child_end(&child);
+}
