@@ -68,12 +68,11 @@ int mproc_fail_report(const mproc_report_t *report);
 
 /* ---- reports on the wire (report_wire.c) ----------------------------------------------------------------------------- */
 
-/* mproc_report_encode appends a report as a MessagePack array: what a failing task sends. Invalid UTF-8 in its strings is
- * replaced. MPROC_ENOMEM; the last error is not touched. */
+/* mproc_report_encode appends a report as a MessagePack array, without exit and what belongs to it: what a failing task sends.
+ * MPROC_ENOMEM; the report may be this thread's last error. */
 int mproc_report_encode(const mproc_error_t *error, mproc_buffer_t *buffer);
 
-/* mproc_report_decode reads one, from any bytes whatever. MPROC_EMALFORMED, MPROC_ENOMEM; it sets the last error. exit.name
- * of the report is "". */
+/* mproc_report_decode reads one, from any bytes whatever, into an initialised report. MPROC_EMALFORMED, MPROC_ENOMEM. */
 int mproc_report_decode(const void *data, size_t size, mproc_report_t *report);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef MPROC_SRC_SCAN_H
 #define MPROC_SRC_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ typedef struct mproc_shape {
  * type, strings UTF-8, within limits (NULL or zero members: the defaults). It neither recurses nor takes memory, and reads
  * no more than size bytes. MPROC_EMALFORMED names the fault and its offset, MPROC_ETOOBIG the limit. */
 int mproc_scan(const void *data, size_t size, const mproc_value_limits_t *limits, mproc_shape_t *out_shape);
+
+/* mproc_scan_utf8 tells whether size bytes are UTF-8 (RFC 3629) from end to end. */
+bool mproc_scan_utf8(const void *text, size_t size);
 
 /* ---- one step of it, shared with the builder of values --------------------------------------------------------------- */
 

@@ -27,6 +27,9 @@ int mproc_tree_decode(const void *data, size_t size, const mproc_value_limits_t 
 /* mproc_tree_root is the value; NULL for NULL and after a failed decode. */
 const mproc_value_t *mproc_tree_root(const mproc_tree_t *tree);
 
+/* mproc_tree_trim destroys a tree of more than 64 KiB, whose memory is not worth keeping for the next. */
+void mproc_tree_trim(mproc_tree_t **tree);
+
 void mproc_tree_destroy(mproc_tree_t *tree);
 
 /* mproc_kind_name is what messages call a kind: None, bool, int, float, str, bytes, list, dict, as Python does. */

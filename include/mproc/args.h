@@ -121,8 +121,8 @@ MPROC_END_DECLS
  *   MPROC_LIST(1, "two", MPROC_LIST(3.0))                   an array
  *   MPROC_DICT(MPROC_KW("a", 1), MPROC_KW("b", MPROC_NIL))  a map with string keys
  *
- * In C they live until the end of the enclosing block; in C++ until the end of the full expression: use them within the
- * call, or keep `auto args = MPROC_ARGS(…)` in a variable. */
+ * In C they live until the end of the enclosing block. In C++ they live until the end of the full expression: use them
+ * within the call, or keep `auto args = MPROC_ARGS(…)` and `auto list = MPROC_LIST(…)` in variables, each list in its own. */
 #define MPROC_NIL mproc_arg_nil()
 #define MPROC_BOOL(value) mproc_arg_bool((value) ? true : false)
 #define MPROC_BYTES(data, size) mproc_arg_data(MPROC_KIND_BYTES, (data), (size))
@@ -164,8 +164,15 @@ template <size_t N> struct arg_array {
 template <class... T> arg_array<sizeof...(T)> args(const T &...values) {
     return arg_array<sizeof...(T)>{{arg(values)...}, {0, nullptr}};
 }
-template <size_t N> mproc_arg_t items(mproc_kind_t kind, const arg_array<N> &array) {
-    return mproc_arg_items(kind, array.items, N);
+/* A list or dict that is kept in a variable brings its items along. */
+template <size_t N> struct arg_items {
+    mproc_kind_t kind;
+    arg_array<N> array;
+    operator mproc_arg_t() const { return mproc_arg_items(kind, array.items, N); }
+};
+template <size_t N> mproc_arg_t arg(const arg_items<N> &value) { return value; }
+template <size_t N> arg_items<N> items(mproc_kind_t kind, const arg_array<N> &array) {
+    return arg_items<N>{kind, array};
 }
 } /* namespace detail */
 } /* namespace mproc */
@@ -288,7 +295,7 @@ MPROC_API const mproc_value_t *mproc_value_key(const mproc_value_t *value, size_
 /* The value of a map under a string key; the last one if the key stands twice; NULL when there is none. */
 MPROC_API const mproc_value_t *mproc_value_get(const mproc_value_t *value, const char *key);
 
-/* True when both are of one kind and content. Maps compare in order. */
+/* True when both are of one kind and content. Maps compare in order; two NaN are equal, 0.0 and -0.0 too. */
 MPROC_API bool mproc_value_equal(const mproc_value_t *left, const mproc_value_t *right);
 
 /* Writes the value as Python would print it, [1, 'two', {'a': None}, b'\x00'], at most size bytes with the ending zero;
