@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch.c: one thread waits on a completion port; the system's thread pool posts to it what any number of objects do. */
+#include "process.h"
+#include "syscalls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A packet on the port names an item by slot and serial number, never by address: it may still be queued when the item is
+ * gone, and is then recognised and dropped. */
+typedef struct watch_item {
+    mplat_watch_kind_t kind;
+    const void *object;
+    void *key;
+    HANDLE port, handle, wait;
+    size_t slot;
+    DWORD serial;
+    atomic_bool queued; /* a packet is on its way: rings that come before it is taken count once */
+    bool reported;      /* a link that was said to be ready, so that its wait has to be registered again */
+} watch_item_t;
+
+struct mplat_watch {
+    HANDLE port;
+    SRWLOCK lock; /* for all below; no callback takes it, so it may be held while waiting for one to end */
+    watch_item_t **slots;
+    size_t capacity, reported_count;
+    DWORD last_serial;
+    atomic_bool wake_queued;
+};
+
+enum { WAKE_SERIAL = 0, FIRST_CAPACITY = 16, PACKETS_AT_ONCE = 64 };
+
+/* The post fails only for want of memory, and nobody would hear of this exit or ring ever again. */
+static void post(HANDLE port, DWORD serial, ULONG_PTR slot) {
+    while (!PostQueuedCompletionStatus(port, serial, slot, NULL))
+        Sleep(1);
+}
+
+static void CALLBACK object_is_ready(void *context, BOOLEAN timed_out) {
+    watch_item_t *item = context;
+    (void)timed_out;
+    if (!atomic_exchange(&item->queued, true))
+        post(item->port, item->serial, item->slot);
+}
+
+/* ---- items ---------------------------------------------------------------------------------------------------------- */
+
+/* The event of a bell goes back by itself and is waited for again and again; an exit, or a link whose event stays set until
+ * it is read, would call back without end. */
+static int register_wait(watch_item_t *item) {
+    ULONG flags = WT_EXECUTEINWAITTHREAD | (item->kind == MPLAT_WATCH_BELL ? 0 : WT_EXECUTEONLYONCE);
+    if (mplat_sys.RegisterWaitForSingleObject(&item->wait, item->handle, object_is_ready, item, INFINITE, flags))
+        return 0;
+    item->wait = NULL;
+    return mplat_fail_last("RegisterWaitForSingleObject");
+}
+
+/* When this returns, no callback of the item runs or will run. */
+static void unregister_wait(watch_item_t *item) {
+    if (item->wait != NULL)
+        UnregisterWaitEx(item->wait, INVALID_HANDLE_VALUE);
+    item->wait = NULL;
+}
+
+static void destroy_item(watch_item_t *item) {
+    if (item != NULL)
+        unregister_wait(item);
+    free(item);
+}
+
+/* take_out frees the item's slot: whoever does so owns the item. */
+static watch_item_t *take_out(mplat_watch_t *watch, size_t slot) {
+    watch_item_t *item = watch->slots[slot];
+    watch->slots[slot] = NULL;
+    watch->reported_count -= item->reported;
+    return item;
+}
+
+static int free_slot(mplat_watch_t *watch, size_t *out_slot) {
+    for (*out_slot = 0; *out_slot < watch->capacity; ++*out_slot)
+        if (watch->slots[*out_slot] == NULL)
+            return 0;
+    size_t capacity = watch->capacity == 0 ? FIRST_CAPACITY : 2 * watch->capacity;
+    watch_item_t **slots = mplat_sys.calloc(capacity, sizeof *slots);
+    if (slots == NULL)
+        return mplat_fail(MPLAT_ENOMEM, "add to watch");
+    if (watch->capacity > 0)
+        memcpy(slots, watch->slots, watch->capacity * sizeof *slots);
+    free(watch->slots);
+    watch->slots = slots;
+    watch->capacity = capacity;
+    return 0;
+}
+
+static int add_locked(mplat_watch_t *watch, watch_item_t *item) {
+    int err = free_slot(watch, &item->slot);
+    if (err != 0)
+        return err;
+    if (++watch->last_serial == WAKE_SERIAL)
+        ++watch->last_serial;
+    item->serial = watch->last_serial;
+    err = register_wait(item);
+    if (err == 0)
+        watch->slots[item->slot] = item;
+    return err;
+}
+
+static int add(mplat_watch_t *watch, mplat_watch_kind_t kind, const void *object, mplat_handle_t handle, void *key) {
+    watch_item_t *item = mplat_sys.calloc(1, sizeof *item);
+    if (item == NULL)
+        return mplat_fail(MPLAT_ENOMEM, "add to watch");
+    item->kind = kind;
+    item->object = object;
+    item->key = key;
+    item->port = watch->port;
+    item->handle = (HANDLE)handle;
+    AcquireSRWLockExclusive(&watch->lock);
+    int err = add_locked(watch, item);
+    ReleaseSRWLockExclusive(&watch->lock);
+    if (err != 0)
+        free(item);
+    return err;
+}
+
+static void remove_object(mplat_watch_t *watch, mplat_watch_kind_t kind, const void *object) {
+    watch_item_t *item = NULL;
+    AcquireSRWLockExclusive(&watch->lock);
+    for (size_t i = 0; item == NULL && i < watch->capacity; i++)
+        if (watch->slots[i] != NULL && watch->slots[i]->object == object && watch->slots[i]->kind == kind)
+            item = take_out(watch, i);
+    ReleaseSRWLockExclusive(&watch->lock);
+    destroy_item(item);
+}
+
+int mplat_watch_add_process(mplat_watch_t *watch, mplat_process_t *process, void *key) {
+    return add(watch, MPLAT_WATCH_EXIT, process, mplat_process_sentinel(process), key);
+}
+
+int mplat_watch_add_bell(mplat_watch_t *watch, mplat_bell_t *bell, void *key) {
+    return add(watch, MPLAT_WATCH_BELL, bell, mplat_bell_handle(bell), key);
+}
+
+int mplat_watch_add_link(mplat_watch_t *watch, mplat_link_t *link, void *key) {
+    return add(watch, MPLAT_WATCH_LINK, link, mplat_link_handle(link), key);
+}
+
+void mplat_watch_remove_process(mplat_watch_t *watch, mplat_process_t *process) {
+    remove_object(watch, MPLAT_WATCH_EXIT, process);
+}
+
+void mplat_watch_remove_bell(mplat_watch_t *watch, mplat_bell_t *bell) {
+    remove_object(watch, MPLAT_WATCH_BELL, bell);
+}
+
+void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
+    remove_object(watch, MPLAT_WATCH_LINK, link);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+
+/* Where events are gathered for the caller. */
+typedef struct gathered {
+    mplat_watch_event_t *events;
+    size_t count, capacity;
+} gathered_t;
+
+static void gather(gathered_t *to, mplat_watch_kind_t kind, void *key) {
+    to->events[to->count++] = (mplat_watch_event_t){kind, key};
+}
+
+/* A link reported before is reported again while it is still ready; otherwise the pool waits for it again. */
+static void look_at_reported_links(mplat_watch_t *watch, gathered_t *to) {
+    AcquireSRWLockExclusive(&watch->lock);
+    for (size_t i = 0; watch->reported_count > 0 && i < watch->capacity && to->count < to->capacity; i++) {
+        watch_item_t *item = watch->slots[i];
+        if (item == NULL || !item->reported)
+            continue;
+        bool ready = WaitForSingleObject(item->handle, 0) == WAIT_OBJECT_0;
+        unregister_wait(item);
+        /* Where that fails for want of memory, one report too many is better than none. */
+        if (ready || register_wait(item) != 0) {
+            gather(to, MPLAT_WATCH_LINK, item->key);
+        } else {
+            item->reported = false;
+            watch->reported_count--;
+        }
+    }
+    ReleaseSRWLockExclusive(&watch->lock);
+}
+
+static void take_packet(mplat_watch_t *watch, DWORD serial, size_t slot, gathered_t *to) {
+    watch_item_t *ended = NULL;
+    if (serial == WAKE_SERIAL) {
+        atomic_store(&watch->wake_queued, false);
+        gather(to, MPLAT_WATCH_WAKE, NULL);
+        return;
+    }
+    AcquireSRWLockExclusive(&watch->lock);
+    watch_item_t *item = slot < watch->capacity ? watch->slots[slot] : NULL;
+    if (item != NULL && item->serial == serial) {
+        atomic_store(&item->queued, false);
+        gather(to, item->kind, item->key);
+        if (item->kind == MPLAT_WATCH_EXIT)
+            ended = take_out(watch, slot);
+        if (item->kind == MPLAT_WATCH_LINK) {
+            item->reported = true;
+            watch->reported_count++;
+        }
+    }
+    ReleaseSRWLockExclusive(&watch->lock);
+    destroy_item(ended);
+}
+
+static int take_packets(mplat_watch_t *watch, mplat_deadline_t deadline, gathered_t *to) {
+    OVERLAPPED_ENTRY packets[PACKETS_AT_ONCE];
+    ULONG count = 0;
+    size_t room = to->capacity - to->count;
+    DWORD left = to->count > 0 ? 0 : mplat_deadline_left(deadline);
+    if (!GetQueuedCompletionStatusEx(watch->port, packets, (ULONG)(room < PACKETS_AT_ONCE ? room : PACKETS_AT_ONCE),
+                                     &count, left, FALSE)) {
+        if (GetLastError() != WAIT_TIMEOUT)
+            return mplat_fail_last("GetQueuedCompletionStatusEx");
+        return left == 0 && to->count == 0 ? mplat_fail(MPLAT_ETIMEDOUT, "wait on watch") : 0;
+    }
+    for (ULONG i = 0; i < count; i++)
+        take_packet(watch, packets[i].dwNumberOfBytesTransferred, packets[i].lpCompletionKey, to);
+    return 0;
+}
+
+int mplat_watch_wait(mplat_watch_t *watch, int64_t timeout_ns, mplat_watch_event_t *events, size_t capacity,
+                     size_t *out_count) {
+    mplat_deadline_t deadline = mplat_deadline_in_ns(timeout_ns);
+    gathered_t to = {events, 0, capacity};
+    int err = 0;
+    *out_count = 0;
+    if (capacity == 0)
+        return mplat_fail(MPLAT_EINVAL, "wait on watch");
+    look_at_reported_links(watch, &to);
+    if (to.count < capacity)
+        do
+            err = take_packets(watch, deadline, &to);
+        while (err == 0 && to.count == 0);
+    *out_count = to.count;
+    return err;
+}
+
+void mplat_watch_wake(mplat_watch_t *watch) {
+    if (!atomic_exchange(&watch->wake_queued, true))
+        post(watch->port, WAKE_SERIAL, 0);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+int mplat_watch_create(mplat_watch_t **out_watch) {
+    *out_watch = NULL;
+    mplat_watch_t *watch = mplat_sys.calloc(1, sizeof *watch);
+    if (watch == NULL)
+        return mplat_fail(MPLAT_ENOMEM, "create watch");
+    InitializeSRWLock(&watch->lock);
+    watch->port = mplat_sys.CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
+    if (watch->port == NULL) {
+        free(watch);
+        return mplat_fail_last("CreateIoCompletionPort");
+    }
+    *out_watch = watch;
+    return 0;
+}
+
+void mplat_watch_destroy(mplat_watch_t *watch) {
+    DWORD last_error = GetLastError();
+    if (watch == NULL)
+        return;
+    for (size_t i = 0; i < watch->capacity; i++)
+        destroy_item(watch->slots[i]);
+    mplat_close(&watch->port);
+    free(watch->slots);
+    free(watch);
+    SetLastError(last_error);
+}
