@@ -137,6 +137,15 @@ typedef struct mplat_thread_end {
  * end per thread, the latest. It does not run when the whole process exits. */
 int mplat_thread_at_end(mplat_thread_end_t *end);
 
+/* mplat_signals_hold keeps the host's signals from the calling thread, and so from a thread that it makes now, until
+ * mplat_signals_release: a helper thread of a library must not be where the host's handlers run. */
+typedef struct mplat_signals {
+    uint64_t saved[16];
+} mplat_signals_t;
+
+void mplat_signals_hold(mplat_signals_t *out_before);
+void mplat_signals_release(const mplat_signals_t *before);
+
 /* ---- links: the private line between a parent and one child it starts ---------------------------------------------- */
 
 /* A link carries whole messages both ways, in order, and handles with them. Only its two processes have its ends; it
@@ -204,6 +213,7 @@ typedef struct mplat_spawn_options {
                                        file has been moved or replaced since where the system can do that */
     const char *const *argv;        /* NULL-terminated, argv[0] included; never NULL */
     const char *const *environment; /* NULL-terminated "NAME=value"; NULL: a copy of the parent's */
+    bool environment_changes;       /* environment is changes to a copy of the parent's; "NAME" alone removes that name */
     const char *directory;          /* NULL: the parent's */
     mplat_stdio_t stdio[3];
     bool link;      /* make a link; the child takes its end with mplat_child_begin */

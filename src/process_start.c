@@ -7,10 +7,13 @@
 #include "process_stdio.h"
 
 static int launch(const mproc_process_t *process, mplat_process_t **out_system, mplat_link_t **out_link) {
+    static const char *const nothing[] = {NULL};
     const mproc_plan_t *plan = &process->plan;
+    bool empty = plan->environment == NULL && plan->environment_only;
     mproc_streams_t streams;
     mplat_spawn_options_t options = {
-        .environment = (const char *const *)plan->environment,
+        .environment = empty ? nothing : (const char *const *)plan->environment,
+        .environment_changes = !plan->environment_only,
         .directory = plan->directory,
         .own_group = plan->own_group,
         .detached = plan->detached,

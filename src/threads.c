@@ -186,8 +186,12 @@ int mproc_thread_create(mproc_thread_fn *run, void *context, size_t stack_size, 
     status = apr_threadattr_create(&attributes, pool);
     if (status == APR_SUCCESS && stack_size > 0)
         status = apr_threadattr_stacksize_set(attributes, stack_size);
-    if (status == APR_SUCCESS)
+    if (status == APR_SUCCESS) {
+        mplat_signals_t before;
+        mplat_signals_hold(&before);
         status = apr_thread_create(&thread->thread, attributes, run_thread, thread, pool);
+        mplat_signals_release(&before);
+    }
     if (status != APR_SUCCESS) {
         err = fail_status(status, "thread");
         goto done;

@@ -134,6 +134,17 @@ int mplat_env_extend(mplat_env_t *env, const char *const *entries) {
     return err;
 }
 
+int mplat_env_change(mplat_env_t *env, const char *const *entries) {
+    int err = 0;
+    for (size_t i = 0; err == 0 && entries != NULL && entries[i] != NULL; i++) {
+        if (entries[i][0] != '\0' && strchr(entries[i] + 1, '=') == NULL)
+            mplat_env_remove(env, entries[i]);
+        else
+            err = mplat_env_set(env, entries[i]);
+    }
+    return err;
+}
+
 int mplat_env_inherit(mplat_env_t *env, const char *const *entries) {
     int err = 0;
     for (size_t i = 0; err == 0 && entries != NULL && entries[i] != NULL; i++)

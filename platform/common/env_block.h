@@ -31,6 +31,9 @@ int mplat_env_set(mplat_env_t *env, const char *entry);
 /* mplat_env_extend sets each of entries (NULL-terminated; NULL is none). After a failure some of them may be set. */
 int mplat_env_extend(mplat_env_t *env, const char *const *entries);
 
+/* mplat_env_change does so too, but an entry that is a name alone removes that name. */
+int mplat_env_change(mplat_env_t *env, const char *const *entries);
+
 /* mplat_env_inherit is mplat_env_extend for an environment that somebody else wrote: entries that are not valid, which the
  * kernel lets through, are left out instead. MPLAT_ENOMEM. */
 int mplat_env_inherit(mplat_env_t *env, const char *const *entries);

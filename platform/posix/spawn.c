@@ -77,22 +77,42 @@ static int write_marker(spawn_t *spawn) {
                : mplat_fail(ENAMETOOLONG, "write " MPLAT_MARKER_NAME);
 }
 
+static size_t count_entries(const char *const *entries) {
+    size_t count = 0;
+    while (entries != NULL && entries[count] != NULL)
+        count++;
+    return count;
+}
+
+/* True when one of changes, "NAME=value" or "NAME", is about the name of entry. */
+static bool is_changed(const char *entry, const char *const *changes) {
+    for (; changes != NULL && *changes != NULL; changes++) {
+        size_t length = strcspn(*changes, "=");
+        if (strncmp(entry, *changes, length) == 0 && (entry[length] == '=' || entry[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 /* The child's environment is the given one without a marker that this process itself may have been started with, and with
  * the child's own. */
 static int plan_environment(spawn_t *spawn) {
-    static const char name[] = MPLAT_MARKER_NAME "=";
-    const char *const *from = spawn->options->environment;
-    size_t count = 0, used = 0;
-    if (from == NULL)
-        from = (const char *const *)environ;
-    while (from != NULL && from[count] != NULL)
-        count++;
-    spawn->environment = mplat_sys.allocate((count + 2) * sizeof *spawn->environment);
+    static const char *const marker[] = {MPLAT_MARKER_NAME, NULL};
+    bool own = spawn->options->environment == NULL || spawn->options->environment_changes;
+    const char *const *from = own ? (const char *const *)environ : NULL;
+    const char *const *added = spawn->options->environment;
+    const char *const *changes = own ? added : NULL;
+    size_t from_count = count_entries(from), added_count = count_entries(added), used = 0;
+    spawn->environment = mplat_sys.allocate((from_count + added_count + 2) * sizeof *spawn->environment);
     if (spawn->environment == NULL)
         return mplat_fail_as(MPLAT_ENOMEM, ENOMEM, "copy environment");
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(from[i], name, sizeof name - 1) != 0)
+    for (size_t i = 0; i < from_count; i++)
+        if (!is_changed(from[i], marker) && !is_changed(from[i], changes))
             spawn->environment[used++] = from[i];
+    for (size_t i = 0; i < added_count; i++)
+        if (!is_changed(added[i], marker) &&
+            !(own && (strchr(added[i], '=') == NULL || is_changed(added[i], added + i + 1))))
+            spawn->environment[used++] = added[i];
     spawn->plan.environment = (char *const *)(uintptr_t)spawn->environment;
     if (spawn->link == NULL)
         return 0;

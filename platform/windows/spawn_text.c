@@ -141,14 +141,15 @@ static int make_block(spawn_text_t *text, const mplat_env_t *env) {
     return mplat_env_block_utf16(env, (uint16_t *)text->environment, count, &count);
 }
 
-static int make_environment(spawn_text_t *text, const char *const *environment, const char *marker) {
+static int make_environment(spawn_text_t *text, const mplat_spawn_options_t *options, const char *marker) {
     mplat_env_t env;
-    if (environment == NULL && marker == NULL)
+    if (options->environment == NULL && marker == NULL)
         return 0;
     mplat_env_init(&env, true);
-    int err = inherit(&env, environment != NULL);
+    int err = inherit(&env, options->environment != NULL && !options->environment_changes);
     if (err == 0)
-        err = mplat_env_extend(&env, environment);
+        err = options->environment_changes ? mplat_env_change(&env, options->environment)
+                                           : mplat_env_extend(&env, options->environment);
     if (err == 0)
         err = set_marker(&env, marker);
     if (err == 0)
@@ -167,7 +168,7 @@ int mplat_spawn_text_init(spawn_text_t *text, const mplat_spawn_options_t *optio
     if (err == 0)
         err = make_command_line(text, options->argv);
     if (err == 0)
-        err = make_environment(text, options->environment, marker);
+        err = make_environment(text, options, marker);
     return err;
 }
 
