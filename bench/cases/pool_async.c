@@ -96,7 +96,7 @@ const bench_case_t case_pool_async = {
             {"Python executor, spawn", BENCH_PYTHON, "pool.py", {"executor-spawn", "async"}},
             {"Python executor, fork", BENCH_PYTHON, "pool.py", {"executor-fork", "async"}},
             {"loky", BENCH_PYTHON, "pool.py", {"loky", "async"}},
-            {"joblib", BENCH_PYTHON, "pool.py", {"joblib", "async"}},
+            {"joblib, automatic batches", BENCH_PYTHON, "pool.py", {"joblib", "async"}},
             {"node workerpool", BENCH_NODE, "pool.js", {"async"}},
             {"GNU parallel", BENCH_SHELL, "commands.sh", {"parallel", "async"}},
             {"xargs", BENCH_SHELL, "commands.sh", {"xargs", "async"}},

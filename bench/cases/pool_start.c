@@ -59,7 +59,7 @@ static int sixteen_limit(void *state, double *out_ms) {
     {                                                                                                                  \
         {"Python Pool, spawn", BENCH_PYTHON, "pool.py", {"pool-spawn", work}},                                         \
             {"Python Pool, fork", BENCH_PYTHON, "pool.py", {"pool-fork", work}},                                       \
-            {"Python executor, spawn", BENCH_PYTHON, "pool.py", {"executor-spawn", work}},                             \
+            {"Python executor, spawn (of one)", BENCH_PYTHON, "pool.py", {"executor-spawn", work}},                    \
             {"Python executor, fork", BENCH_PYTHON, "pool.py", {"executor-fork", work}},                               \
             {"loky", BENCH_PYTHON, "pool.py", {"loky", work}}, {"node workerpool", BENCH_NODE, "pool.js", {work}},     \
             {"GNU parallel", BENCH_SHELL, "commands.sh", {"parallel", work}},                                          \
