@@ -34,7 +34,7 @@ void *mproc_alloc(size_t size) {
 }
 
 void *mproc_alloc_zero(size_t count, size_t size) {
-    if (must_fail())
+    if (must_fail() || (size > 0 && count > SIZE_MAX / 2 / size))
         return NULL;
     return count_block(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
 }
