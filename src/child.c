@@ -11,6 +11,7 @@
 #include "process_object.h"
 #include "registry.h"
 #include "report.h"
+#include "worker.h"
 
 #include <mproc/task.h>
 #include <stdio.h>
@@ -143,18 +144,28 @@ static int run_process(const mproc_task_t *task) {
     return failed ? CODE_FAILED : CODE_DONE;
 }
 
+static int run_worker(const mproc_task_t *initializer) {
+    const mproc_bootstrap_t *bootstrap = &child.bootstrap;
+    mproc_request_t request = {initializer, bootstrap->args, bootstrap->args_size, NULL, 0};
+    return mproc_worker_main(child.link, &request, &bootstrap->limits);
+}
+
 int mproc_child_main(void) {
     const mproc_task_t *task = NULL;
     bool gone = false;
     int err = receive(&gone);
     if (gone)
         return CODE_FAILED; /* nobody is left to tell */
+    bool worker = child.bootstrap.kind == MPROC_BOOTSTRAP_WORKER;
     if (err == MPROC_OK)
         err = check_build(&child.bootstrap);
     if (err == MPROC_OK) {
         mproc_current_become(&child.bootstrap);
-        err = find_task(&child.bootstrap, &task);
+        if (!worker || child.bootstrap.task[0] != '\0')
+            err = find_task(&child.bootstrap, &task);
     }
+    if (err == MPROC_OK && worker)
+        return run_worker(task); /* which reports crashes its own way */
     if (err == MPROC_OK && (err = mplat_crash_install(send_crash, &child.crash)) != 0)
         err = mproc_fail_platform(err, "The child cannot prepare for reporting a crash");
     if (err != MPROC_OK)

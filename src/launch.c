@@ -13,7 +13,9 @@
 
 static int fail_spawn(const mproc_bootstrap_t *bootstrap, int err) {
     int code = err == MPLAT_ENOMEM ? MPROC_ENOMEM : err == MPLAT_EINVAL ? MPROC_EINVAL : MPROC_ESPAWN;
-    return mproc_fail_system(code, "Cannot start process '%s' (task '%s')", bootstrap->name, bootstrap->task);
+    return mproc_fail_system(code, "Cannot start process '%s'%s%s%s", bootstrap->name,
+                             bootstrap->task[0] != '\0' ? " (task '" : "", bootstrap->task,
+                             bootstrap->task[0] != '\0' ? "')" : "");
 }
 
 static int spawn(const mplat_spawn_options_t *options, const mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,

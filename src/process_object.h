@@ -4,6 +4,7 @@
 #define MPROC_SRC_PROCESS_OBJECT_H
 
 #include "bootstrap.h"
+#include "plan.h"
 #include "platform/platform.h"
 #include "process_exit.h"
 #include "process_inbox.h"
@@ -28,29 +29,6 @@ typedef enum mproc_process_state {
     MPROC_STATE_ENDED,
     MPROC_STATE_CLOSED
 } mproc_process_state_t;
-
-/* What start needs: the options, checked and copied. */
-typedef struct mproc_plan {
-    const mproc_task_t *task;
-    unsigned char *args; /* encoded */
-    size_t args_size;
-    unsigned char *input;
-    size_t input_size;
-    bool detached, result, own_group, environment_only;
-    char **environment; /* one block with its strings; NULL for none */
-    char *directory;
-    mproc_stdio_t stdio[3]; /* path is a copy */
-    mproc_limits_t limits;
-    mproc_priority_t priority;
-    uint64_t *affinity; /* MPLAT_AFFINITY_WORDS; NULL: as the parent */
-    int64_t deadline_ms;
-    mproc_value_limits_t values;
-} mproc_plan_t;
-
-typedef struct mproc_process_name {
-    struct mproc_process_name *older;
-    char text[];
-} mproc_process_name_t;
 
 /* Everything but plan, role, creator and identity, which never change, is guarded by the one lock below. */
 struct mproc_process {
@@ -107,9 +85,6 @@ int mproc_process_check_started(const mproc_process_t *process);
  * no effect on one that has ended. */
 void mproc_process_refresh(mproc_process_t *process);
 
-/* mproc_memory_kills_known is how many processes the system had killed for want of memory when we last looked. No lock. */
-uint64_t mproc_memory_kills_known(void);
-
 /* mproc_process_signal notes that we do it, and does it; no effect once the process has ended. */
 int mproc_process_signal(mproc_process_t *process, mplat_signal_t signal);
 
@@ -122,11 +97,6 @@ void mproc_process_pin(mproc_process_t *process);
 void mproc_process_unpin(mproc_process_t *process);
 
 /* ---- of single files ---------------------------------------------------------------------------------------------------- */
-
-/* process_options.c */
-int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options);
-void mproc_plan_drop_payload(mproc_plan_t *plan); /* what a started process no longer needs */
-void mproc_plan_fini(mproc_plan_t *plan);
 
 /* process_name.c: checks a name; gives a child its identity, and its name (NULL: after its identity); frees both. */
 int mproc_process_check_name(const char *name);

@@ -1,45 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_start.c: start: a plan becomes a running child. The spawn itself is launch.c, the child's side is child.c. */
+/* process_start.c: start: a plan becomes a running child. The spawn itself is plan.c's, the child's side is child.c. */
 #include "init.h"
-#include "launch.h"
+#include "memory_kills.h"
 #include "monitor.h"
 #include "process_object.h"
-#include "process_stdio.h"
 
 static int launch(const mproc_process_t *process, mplat_process_t **out_system, mplat_link_t **out_link) {
-    static const char *const nothing[] = {NULL};
-    const mproc_plan_t *plan = &process->plan;
-    bool empty = plan->environment == NULL && plan->environment_only;
-    mproc_streams_t streams;
-    mplat_spawn_options_t options = {
-        .environment = empty ? nothing : (const char *const *)plan->environment,
-        .environment_changes = !plan->environment_only,
-        .directory = plan->directory,
-        .own_group = plan->own_group,
-        .detached = plan->detached,
-        .limits = {plan->limits.memory_bytes, plan->limits.cpu_seconds, plan->limits.open_files},
-        .priority = (mplat_priority_t)plan->priority,
-        .affinity = plan->affinity,
-    };
     mproc_bootstrap_t bootstrap = {
         .kind = MPROC_BOOTSTRAP_PROCESS,
-        .task = plan->task->name,
         .name = process->name,
         .identity = process->identity,
         .daemon = process->daemon,
-        .result = plan->result,
-        .limits = plan->values,
-        .args = plan->args,
-        .args_size = plan->args_size,
-        .input = plan->input,
-        .input_size = plan->input_size,
+        .result = process->plan.result,
     };
-    int err = mproc_streams_open(plan->stdio, &streams, options.stdio);
-    if (err != MPROC_OK)
-        return err;
-    err = mproc_launch(&options, &bootstrap, out_system, out_link);
-    mproc_streams_close(&streams);
-    return err;
+    return mproc_plan_launch(&process->plan, &bootstrap, out_system, out_link);
 }
 
 static int begin(mproc_process_t *process) {

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process_wait.c: seeing the end of a child, and waiting for it, without ever holding the lock meanwhile. */
 #include "memory.h"
+#include "memory_kills.h"
 #include "monitor.h"
 #include "process_object.h"
 
 #include <stdatomic.h>
 #include <string.h>
-
-/* The latest count of processes that the system killed for want of memory; plus one, so that 0 is "not asked yet". */
-static _Atomic uint64_t memory_kills;
-
-static uint64_t count_memory_kills(void) {
-    uint64_t count = 0;
-    if (mplat_oom_kills(&count) != 0)
-        count = 0;
-    atomic_store(&memory_kills, count + 1);
-    return count;
-}
-
-uint64_t mproc_memory_kills_known(void) {
-    uint64_t known = atomic_load(&memory_kills);
-    return known != 0 ? known - 1 : count_memory_kills();
-}
 
 /* ---- messages ----------------------------------------------------------------------------------------------------------- */
 
@@ -70,7 +55,7 @@ static void note_end(mproc_process_t *process, const mplat_exit_t *system) {
     process->exit = mproc_exit_classify(system, &process->stops, process->inbox.crash);
     process->usage = system->usage;
     if (process->exit.how == MPROC_EXIT_SIGNALLED && strcmp(process->exit.name, "SIGKILL") == 0)
-        process->out_of_memory = count_memory_kills() > process->memory_kills;
+        process->out_of_memory = mproc_memory_kills_since(process->memory_kills);
     drop_link(process);
 }
 

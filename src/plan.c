@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_options.c: the options of create: checked, each with its own message, and copied into a plan. */
+/* plan.c: the options of create: checked, each with its own message, and copied; and a child started by them. */
 #include "encode.h"
 #include "memory.h"
-#include "process_object.h"
+#include "launch.h"
+#include "plan.h"
+#include "process_stdio.h"
 #include "registry.h"
+#include "report.h"
 
 #include <string.h>
 
@@ -92,15 +95,22 @@ static int check_numbers(const mproc_process_options_t *options) {
     return MPROC_OK;
 }
 
-static int check_options(const mproc_process_options_t *options) {
-    const mproc_stdio_t *streams[3] = {&options->standard_input, &options->standard_output, &options->standard_error};
-    int err = options->target == NULL
-                  ? mproc_fail(MPROC_EINVAL, "options.target is NULL: give the address of a task made with MPROC_TASK")
-                  : mproc_registry_check_task(options->target);
-    for (int i = 0; err == MPROC_OK && i < 3; i++)
-        err = check_stream(streams[i], i);
+static int check_target(const mproc_process_options_t *options, bool worker) {
+    if (options->target == NULL)
+        return worker ? MPROC_OK
+                      : mproc_fail(MPROC_EINVAL,
+                                   "options.target is NULL: give the address of a task made with MPROC_TASK");
+    int err = mproc_registry_check_task(options->target);
     if (err == MPROC_OK && strlen(options->target->name) > MPROC_NAME_MAX)
         err = mproc_fail(MPROC_EINVAL, "The name of the task has more than %d bytes", MPROC_NAME_MAX);
+    return err;
+}
+
+static int check_options(const mproc_process_options_t *options, bool worker) {
+    const mproc_stdio_t *streams[3] = {&options->standard_input, &options->standard_output, &options->standard_error};
+    int err = check_target(options, worker);
+    for (int i = 0; err == MPROC_OK && i < 3; i++)
+        err = check_stream(streams[i], i);
     if (err == MPROC_OK)
         err = check_numbers(options);
     if (err == MPROC_OK)
@@ -185,7 +195,7 @@ static int encode_args(const mproc_args_t *args, mproc_plan_t *plan) {
     return err;
 }
 
-int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options) {
+static int init(mproc_plan_t *plan, const mproc_process_options_t *options, bool worker) {
     *plan = (mproc_plan_t){.task = options->target,
                            .detached = options->detached,
                            .result = options->result,
@@ -195,7 +205,7 @@ int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options) 
                            .priority = options->priority,
                            .deadline_ms = options->deadline_ms,
                            .values = options->values};
-    int err = check_options(options);
+    int err = check_options(options, worker);
     if (err == MPROC_OK)
         err = encode_args(options->args, plan);
     if (err == MPROC_OK)
@@ -209,6 +219,47 @@ int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options) 
     if (err == MPROC_OK)
         err = copy_cpus(options->cpus, options->cpu_count, &plan->affinity);
     plan->input_size = options->input_size;
+    return err;
+}
+
+int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options) {
+    return init(plan, options, false);
+}
+
+int mproc_plan_init_worker(mproc_plan_t *plan, const mproc_process_options_t *options) {
+    return init(plan, options, true);
+}
+
+/* ---- the start ---------------------------------------------------------------------------------------------------------- */
+
+int mproc_plan_launch(const mproc_plan_t *plan, mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
+                      mplat_link_t **out_link) {
+    static const char *const nothing[] = {NULL};
+    bool empty = plan->environment == NULL && plan->environment_only;
+    mproc_streams_t streams;
+    mplat_spawn_options_t options = {
+        .environment = empty ? nothing : (const char *const *)plan->environment,
+        .environment_changes = !plan->environment_only,
+        .directory = plan->directory,
+        .own_group = plan->own_group,
+        .detached = plan->detached,
+        .limits = {plan->limits.memory_bytes, plan->limits.cpu_seconds, plan->limits.open_files},
+        .priority = (mplat_priority_t)plan->priority,
+        .affinity = plan->affinity,
+    };
+    bootstrap->task = plan->task == NULL ? "" : plan->task->name;
+    bootstrap->limits = plan->values;
+    bootstrap->args = plan->args;
+    bootstrap->args_size = plan->args_size;
+    bootstrap->input = plan->input;
+    bootstrap->input_size = plan->input_size;
+    *out_system = NULL;
+    *out_link = NULL;
+    int err = mproc_streams_open(plan->stdio, &streams, options.stdio);
+    if (err != MPROC_OK)
+        return err;
+    err = mproc_launch(&options, bootstrap, out_system, out_link);
+    mproc_streams_close(&streams);
     return err;
 }
 

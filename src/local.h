@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* local.h: the backend of worker processes on this machine: what its files local_*.c share. The rest of src/ sees backend.h. */
+#ifndef MPROC_SRC_LOCAL_H
+#define MPROC_SRC_LOCAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend.h"
+#include "channel.h"
+#include "plan.h"
+
+/* ---- segments (local_segment.c) ----------------------------------------------------------------------------------------- */
+
+typedef enum mproc_segment_status {
+    MPROC_SEGMENT_FREE,    /* kept for the next large payload */
+    MPROC_SEGMENT_USED,    /* holds a work's payload, or a result that is being written */
+    MPROC_SEGMENT_HELD,    /* a result that the core has not released */
+    MPROC_SEGMENT_ORPHANED /* held, and its worker is gone: the release frees it */
+} mproc_segment_status_t;
+
+/* Memory for large payloads. It belongs to one worker for life, so that no worker ever sees another one's data. */
+typedef struct mproc_local_segment {
+    mproc_hold_t hold; /* first: the core's handle on a held one */
+    _Atomic int status;
+    uint32_t number;
+    mplat_segment_t *memory;
+    struct mproc_local_segment *next;
+} mproc_local_segment_t;
+
+/* ---- lines ------------------------------------------------------------------------------------------------------------------ */
+
+/* All that the parent shares with one worker process. Threads wait at it without the core's lock, so it outlives the process
+ * until the last of them has gone. */
+typedef struct mproc_line {
+    mproc_channel_t *channel;
+    mplat_segment_t *memory;
+    mplat_bell_t *bell;
+    mplat_wake_t *worker_wake;
+    mplat_wake_t *direct_wake;
+    _Atomic uint32_t head;     /* number of the oldest request without a response */
+    _Atomic uint32_t answered; /* needs of that request which are answered */
+    _Atomic bool exited;
+    struct mproc_line *next; /* in the graveyard */
+} mproc_line_t;
+
+/* ---- slots ------------------------------------------------------------------------------------------------------------------ */
+
+typedef enum mproc_slot_stage {
+    MPROC_SLOT_EMPTY = 0, /* no process; restarted at restart_ns, if wanted */
+    MPROC_SLOT_STARTING,
+    MPROC_SLOT_UP,
+    MPROC_SLOT_RETIRING
+} mproc_slot_stage_t;
+
+/* One request in a ring, as the parent knows it. */
+typedef struct mproc_sent {
+    mproc_work_t *work;              /* NULL once it is taken back */
+    mproc_local_segment_t *payload;  /* NULL: in the arena, or none */
+    mproc_local_segment_t *grant;
+    uint64_t arena_end; /* of the request arena */
+    uint64_t offset;    /* of the payload */
+    int64_t seen_ns;    /* when it was first seen begun */
+    bool reported;      /* started was delivered */
+} mproc_sent_t;
+
+typedef struct mproc_slot {
+    int index;
+    mproc_slot_stage_t stage;
+    mplat_process_t *process;
+    mplat_link_t *link;
+    int64_t pid;
+    _Atomic(mproc_line_t *) line;
+    _Atomic int pins;     /* threads at the line without the lock */
+    _Atomic int polling;  /* of them, those that poll or sleep for its responses */
+    uint32_t tail;        /* number of the next request */
+    uint64_t arena_used;  /* request arena: positions counted from the beginning of time */
+    uint64_t arena_freed;
+    uint64_t response_arena_end;
+    bool large_results;   /* lately: then a segment is granted with each request */
+    int kill_code;        /* 0, or why we killed it */
+    uint64_t memory_kills;
+    int64_t started_ns, restart_ns, retire_at_ns;
+    int64_t tasks_done, tasks_limit;
+    int64_t tasks_checked; /* tasks_done when its memory was last looked at */
+    uint32_t next_segment;
+    uint32_t link_messages;
+    mproc_local_segment_t *segments;
+    mproc_sent_t sent[MPROC_CHANNEL_SLOTS];
+} mproc_slot_t;
+
+#define MPROC_WORKERS_MAX 4096
+
+typedef struct mproc_local {
+    mproc_backend_t backend; /* first */
+    const mproc_backend_events_t *events;
+    void *context;
+    mproc_pool_options_t options;
+    mproc_plan_t plan; /* of every worker process */
+    mplat_watch_t *watch;
+    mproc_slot_t **slots; /* MPROC_WORKERS_MAX places, so that threads without the lock never see it move */
+    _Atomic int capacity; /* slots that exist; they stay until destroy */
+    int wanted;           /* slots below this are kept filled */
+    bool stopping;        /* no replacements */
+    bool broken;
+    int deaths;           /* since deaths_ns, without a finished task between */
+    int64_t deaths_ns;
+    _Atomic int64_t due_ns; /* when the pool's thread is to look after slots without an event */
+    uint64_t seed;          /* state of the generator of the workers' seeds */
+    _Atomic int waiting; /* 1: a thread is in wait, between the watch and its last look at an event's line */
+    _Atomic bool asleep; /* that thread sleeps: bells must be armed */
+    mproc_line_t *graveyard;
+    mproc_pool_stats_t stats;
+} mproc_local_t;
+
+static inline mproc_line_t *mproc_slot_line(mproc_slot_t *slot) {
+    return atomic_load_explicit(&slot->line, memory_order_relaxed);
+}
+
+/* mproc_slot_sent tells how many requests have no response yet, taken back ones included. With the lock. */
+static inline uint32_t mproc_slot_sent(mproc_slot_t *slot) {
+    mproc_line_t *line = mproc_slot_line(slot);
+    return line == NULL ? 0 : slot->tail - atomic_load_explicit(&line->head, memory_order_relaxed);
+}
+
+/* ---- local_slot.c: a worker's life -------------------------------------------------------------------------------------------- */
+
+/* mproc_slot_start spawns the worker; MPROC_ESPAWN and others leave the slot empty. */
+int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot);
+
+/* mproc_slot_attend does what a slot needs beside its responses: it has come up, failed, ended, is too old or too slow to
+ * start, or is to be filled again. Delivers events. */
+void mproc_slot_attend(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns);
+
+/* mproc_slot_due is when attend has something to do by time: INT64_MAX for never. */
+int64_t mproc_slot_due(const mproc_local_t *local, const mproc_slot_t *slot);
+
+/* mproc_slot_retire has the worker end once it has done what it has. */
+void mproc_slot_retire(mproc_slot_t *slot);
+
+/* mproc_slot_kill ends it now; code is what its running work fails with. */
+void mproc_slot_kill(mproc_slot_t *slot, int code);
+
+/* mproc_slot_free gives back all a slot has; its worker is killed and waited for. */
+void mproc_slot_free(mproc_local_t *local, mproc_slot_t *slot);
+
+/* mproc_lines_bury frees the lines of ended workers at which nobody waits any more. */
+void mproc_lines_bury(mproc_local_t *local);
+
+/* ---- local_line.c ---------------------------------------------------------------------------------------------------------- */
+
+/* mproc_line_create makes what a worker shares with us; mproc_line_send sends it over the link. */
+int mproc_line_create(mproc_line_t **out_line);
+int mproc_line_send(const mproc_line_t *line, mplat_link_t *link);
+void mproc_line_destroy(mproc_line_t *line);
+
+/* ---- local_send.c ---------------------------------------------------------------------------------------------------------- */
+
+size_t mproc_local_room(mproc_backend_t *backend, int slot);
+int mproc_local_submit(mproc_backend_t *backend, int slot, mproc_work_t *work);
+void mproc_local_flush(mproc_backend_t *backend, int slot, bool attended);
+bool mproc_local_revoke(mproc_backend_t *backend, int slot, mproc_work_t *work);
+bool mproc_local_running(mproc_backend_t *backend, int slot, mproc_work_t **out_work, uint32_t *out_item,
+                         int64_t *out_since_ns);
+void mproc_local_cancel(mproc_backend_t *backend, int slot, mproc_work_t *work);
+
+/* mproc_line_wake_worker wakes the worker if it sleeps, after something was published for it. */
+void mproc_line_wake_worker(mproc_line_t *line);
+
+/* ---- local_receive.c ------------------------------------------------------------------------------------------------------- */
+
+/* mproc_slot_receive takes all responses there are and delivers them. */
+void mproc_slot_receive(mproc_local_t *local, mproc_slot_t *slot);
+
+/* mproc_slot_abandon gives all works of an ended worker back: the one it was in as failed with report, the rest as not
+ * begun. */
+void mproc_slot_abandon(mproc_local_t *local, mproc_slot_t *slot, mproc_report_t *report);
+
+/* mproc_slot_forget gives back what a request held: segments, arena. */
+void mproc_slot_forget(mproc_slot_t *slot, mproc_sent_t *sent);
+
+/* ---- local_report.c -------------------------------------------------------------------------------------------------------- */
+
+/* mproc_slot_explain makes the report of an unplanned end: exit, crash, back-trace, out-of-memory hint. task may be NULL. */
+void mproc_slot_explain(mproc_slot_t *slot, const mproc_task_t *task, int64_t item, mproc_report_t *report);
+
+/* ---- local_segment.c --------------------------------------------------------------------------------------------------------- */
+
+/* mproc_segment_take finds or makes a segment of the slot of at least size bytes, known to its worker; NULL without memory. */
+mproc_local_segment_t *mproc_segment_take(mproc_local_t *local, mproc_slot_t *slot, uint64_t size);
+mproc_local_segment_t *mproc_segment_find(mproc_slot_t *slot, uint32_t number);
+void mproc_segment_put(mproc_local_segment_t *segment); /* NULL does nothing */
+mproc_hold_t *mproc_segment_hold(mproc_local_segment_t *segment);
+
+/* mproc_segments_drop gives all up when the worker has ended; those that results hold go at their release. */
+void mproc_segments_drop(mproc_slot_t *slot);
+uint64_t mproc_segments_size(const mproc_slot_t *slot);
+
+/* ---- local_wait.c ------------------------------------------------------------------------------------------------------------- */
+
+void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns);
+void mproc_local_wake(mproc_backend_t *backend);
+bool mproc_local_slot_ready(mproc_backend_t *backend, int slot);
+void mproc_local_wait_slot(mproc_backend_t *backend, int slot, const _Atomic uint32_t *done, int64_t timeout_ns);
+void mproc_local_wake_slot(mproc_backend_t *backend, int slot);
+
+/* mproc_line_arm has the worker ring when the pool's thread sleeps and nobody else waits for the slot. If a response came before
+ * the bell was armed, the thread is woken here. */
+void mproc_line_arm(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line);
+
+/* mproc_line_ready tells whether there is something to take. Any thread that keeps the line from being freed. */
+bool mproc_line_ready(const mproc_line_t *line);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* local_wait.c: sleeping until workers have done something: the pool's thread for all of them, a caller for one. */
+#include "local.h"
+
+#define PAUSES 50u /* as in worker.c: pauses, a few yields, then sleep */
+#define YIELDS 100u
+#define EVENTS 64
+
+bool mproc_line_ready(const mproc_line_t *line) {
+    uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
+    const mproc_response_slot_t *response = &line->channel->responses[head % MPROC_CHANNEL_SLOTS];
+    uint32_t state = atomic_load_explicit(&response->state, memory_order_acquire);
+    if (state == mproc_channel_state(head, MPROC_RESPONSE_DONE) ||
+        state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED))
+        return true;
+    return (state == mproc_channel_state(head, MPROC_RESPONSE_NEED) &&
+            response->succeeded != atomic_load_explicit(&line->answered, memory_order_relaxed)) ||
+           atomic_load_explicit(&line->exited, memory_order_relaxed);
+}
+
+/* ---- the pool's thread -------------------------------------------------------------------------------------------------- */
+
+/* arm_bells has every worker ring that nobody else waits for. true: something has come meanwhile. */
+static bool arm_bells(mproc_local_t *local) {
+    bool ready = false;
+    int count = atomic_load_explicit(&local->capacity, memory_order_acquire);
+    for (int i = 0; i < count; i++) {
+        mproc_slot_t *slot = local->slots[i];
+        mproc_line_t *line = atomic_load(&slot->line);
+        if (line == NULL || atomic_load(&slot->polling) > 0)
+            continue;
+        (void)atomic_fetch_or(&line->channel->parent_waits, MPROC_WAIT_BELL);
+        ready = ready || mproc_line_ready(line);
+    }
+    return ready;
+}
+
+void mproc_line_arm(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line) {
+    _Atomic uint32_t *waits = &line->channel->parent_waits;
+    if (!atomic_load(&local->asleep) || atomic_load(&slot->polling) > 0 ||
+        (atomic_load_explicit(waits, memory_order_relaxed) & MPROC_WAIT_BELL) != 0)
+        return;
+    (void)atomic_fetch_or(waits, MPROC_WAIT_BELL);
+    if (mproc_line_ready(line))
+        mproc_local_wake(&local->backend);
+}
+
+/* end_sleep ends the sleep of a thread in wait_slot. */
+static void end_sleep(mproc_line_t *line) {
+    _Atomic uint32_t *waits = &line->channel->parent_waits;
+    if (atomic_fetch_and(waits, ~MPROC_WAIT_DIRECT) & MPROC_WAIT_DIRECT)
+        mplat_wake_signal(line->direct_wake, waits);
+}
+
+static void note_exit(mproc_line_t *line) {
+    atomic_store(&line->exited, true);
+    end_sleep(line);
+}
+
+void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
+    mproc_local_t *local = (mproc_local_t *)backend;
+    mplat_watch_event_t events[EVENTS];
+    size_t count = 0;
+    int64_t due = atomic_load(&local->due_ns);
+    if (due != INT64_MAX) {
+        int64_t left = due - mplat_clock_ns();
+        left = left < 0 ? 0 : left;
+        timeout_ns = timeout_ns < 0 || left < timeout_ns ? left : timeout_ns;
+    }
+    /* No line is freed while this is set. */
+    atomic_store(&local->waiting, 1);
+    atomic_store(&local->asleep, true);
+    if (arm_bells(local))
+        timeout_ns = 0;
+    if (mplat_watch_wait(local->watch, timeout_ns, events, EVENTS, &count) != MPLAT_OK)
+        count = 0;
+    atomic_store(&local->asleep, false);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == MPLAT_WATCH_EXIT)
+            note_exit(events[i].key);
+    }
+    atomic_store(&local->waiting, 0);
+}
+
+void mproc_local_wake(mproc_backend_t *backend) {
+    mplat_watch_wake(((mproc_local_t *)backend)->watch);
+}
+
+/* ---- a caller ------------------------------------------------------------------------------------------------------------- */
+
+/* enter_line keeps the slot's line from being freed until leave_line: the line is taken out of the slot first and freed once
+ * nobody is counted here. NULL: there is none. */
+static mproc_line_t *enter_line(mproc_slot_t *slot) {
+    (void)atomic_fetch_add(&slot->pins, 1);
+    mproc_line_t *line = atomic_load(&slot->line);
+    if (line == NULL)
+        (void)atomic_fetch_sub(&slot->pins, 1);
+    return line;
+}
+
+static void leave_line(mproc_slot_t *slot) {
+    (void)atomic_fetch_sub(&slot->pins, 1);
+}
+
+static mproc_slot_t *slot_at(mproc_backend_t *backend, int index) {
+    return ((mproc_local_t *)backend)->slots[index];
+}
+
+bool mproc_local_slot_ready(mproc_backend_t *backend, int index) {
+    mproc_slot_t *slot = slot_at(backend, index);
+    mproc_line_t *line = enter_line(slot);
+    if (line == NULL)
+        return true; /* the slot went down: a poll says what became of its works */
+    bool ready = mproc_line_ready(line);
+    leave_line(slot);
+    return ready;
+}
+
+static bool may_go(const mproc_line_t *line, const _Atomic uint32_t *done) {
+    return mproc_line_ready(line) || atomic_load_explicit(done, memory_order_acquire) != 0;
+}
+
+static bool poll_line(const mproc_line_t *line, const _Atomic uint32_t *done) {
+    for (unsigned i = 0; i < PAUSES; i++) {
+        if (may_go(line, done))
+            return true;
+        mplat_cpu_relax();
+    }
+    for (unsigned i = 0; i < YIELDS; i++) {
+        if (may_go(line, done))
+            return true;
+        mplat_thread_yield();
+    }
+    return may_go(line, done);
+}
+
+static void sleep_line(mproc_line_t *line, const _Atomic uint32_t *done, int64_t timeout_ns) {
+    _Atomic uint32_t *waits = &line->channel->parent_waits;
+    uint32_t expected = atomic_fetch_or(waits, MPROC_WAIT_DIRECT) | MPROC_WAIT_DIRECT;
+    /* Either the worker sees the bit after its response, or this sees the response. */
+    if (!may_go(line, done))
+        (void)mplat_wake_wait(line->direct_wake, waits, expected, timeout_ns);
+    (void)atomic_fetch_and(waits, ~MPROC_WAIT_DIRECT);
+}
+
+void mproc_local_wait_slot(mproc_backend_t *backend, int index, const _Atomic uint32_t *done, int64_t timeout_ns) {
+    mproc_local_t *local = (mproc_local_t *)backend;
+    mproc_slot_t *slot = slot_at(backend, index);
+    mproc_line_t *line = enter_line(slot);
+    if (line == NULL)
+        return;
+    (void)atomic_fetch_add(&slot->polling, 1);
+    if (local->options.no_spin || !poll_line(line, done))
+        sleep_line(line, done, timeout_ns);
+    (void)atomic_fetch_sub(&slot->polling, 1);
+    /* What the slot does from now on is the pool's thread's again. */
+    if (!mproc_line_ready(line))
+        mproc_line_arm(local, slot, line);
+    leave_line(slot);
+}
+
+void mproc_local_wake_slot(mproc_backend_t *backend, int index) {
+    mproc_slot_t *slot = slot_at(backend, index);
+    mproc_line_t *line = enter_line(slot);
+    if (line == NULL)
+        return;
+    end_sleep(line);
+    leave_line(slot);
+}
