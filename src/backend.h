@@ -39,14 +39,14 @@ typedef struct mproc_work {
     uint32_t count;       /* items, at least 1 */
     uint32_t item_size;   /* ARRAY: bytes of an element */
     uint32_t output_size; /* ARRAY with output: bytes of a result */
-    bool watch;           /* running tells item and time exactly, started is reported: for timeouts and started callbacks */
-    int64_t first;        /* index of the first item */
-    const void *args;     /* CALL: encoded arguments, empty for none. LISTS: count lists, each after its uint32_t size */
+    bool watch;       /* running tells item and time exactly, started is reported: for timeouts and started callbacks */
+    int64_t first;    /* index of the first item */
+    const void *args; /* CALL: encoded arguments, empty for none. LISTS: count lists, each after its uint32_t size */
     size_t args_size;
     const void *input; /* CALL: raw input, perhaps none. ARRAY: count elements */
     size_t input_size;
-    void *output;     /* ARRAY: where the backend puts plain results; NULL: results come as records */
-    void *backend;    /* the backend's, while the work is out */
+    void *output;  /* ARRAY: where the backend puts plain results; NULL: results come as records */
+    void *backend; /* the backend's, while the work is out */
 } mproc_work_t;
 
 /* A record of a chunk's reply: this, then size bytes, then padding up to a multiple of 16. Already checked by the backend. */
@@ -58,16 +58,18 @@ typedef struct mproc_record {
 
 /* Memory that a reply points into, kept until released: results written in place. */
 typedef struct mproc_hold {
-    void (*release)(struct mproc_hold *hold); /* any thread, without the core's lock, perhaps after the backend's destroy */
+    void (*release)(
+        struct mproc_hold *hold); /* any thread, with the lock or without, also after destroy */
 } mproc_hold_t;
 
 /* How a work ended: so many items well, then perhaps some that failed; the rest, if any, was not begun. */
 typedef struct mproc_reply {
     uint32_t succeeded;
-    uint32_t failed;               /* 0 or 1; more when one failure takes several (mproc_call_chunk) */
-    const mproc_report_t *failure; /* why, when failed is not 0; valid during the event. report->error.code says which kind */
-    mproc_outcome_kind_t outcome;  /* CALL that succeeded */
-    const void *data;              /* CALL: the outcome's bytes. Chunks without output: a record for each succeeded item */
+    uint32_t failed; /* 0 or 1; more when one failure takes several (mproc_call_chunk) */
+    const mproc_report_t
+        *failure; /* why, when failed is not 0; valid during the event. report->error.code says which kind */
+    mproc_outcome_kind_t outcome; /* CALL that succeeded */
+    const void *data; /* CALL: the outcome's bytes. Chunks without output: a record for each succeeded item */
     size_t size;
     mproc_hold_t *hold; /* NULL: data is valid during the event only; else the core releases it */
     int64_t run_ns;     /* time the slot spent in the tasks; 0: not measured (single tasks are, now and then) */
@@ -81,7 +83,7 @@ typedef struct mproc_backend_events {
     void (*started)(void *context, int slot, mproc_work_t *work); /* for works with watch */
     void (*finished)(void *context, int slot, mproc_work_t *work, const mproc_reply_t *reply);
     void (*returned)(void *context, int slot, mproc_work_t *work); /* not begun: the slot went down, or retires */
-    void (*broken)(void *context, const mproc_report_t *error);     /* slots die faster than allowed; no more will come */
+    void (*broken)(void *context, const mproc_report_t *error); /* slots die faster than allowed; no more will come */
 } mproc_backend_events_t;
 
 typedef struct mproc_backend mproc_backend_t;
@@ -105,7 +107,8 @@ typedef struct mproc_backend_ops {
 
     /* The item (counted in the work) the slot is in, and since when (mplat_clock_ns); false when the slot runs nothing. Exact for
      * works with watch; for others item is 0 and since when the backend first saw the work begun. */
-    bool (*running)(mproc_backend_t *backend, int slot, mproc_work_t **out_work, uint32_t *out_item, int64_t *out_since_ns);
+    bool (*running)(mproc_backend_t *backend, int slot, mproc_work_t **out_work, uint32_t *out_item,
+                    int64_t *out_since_ns);
 
     /* Tells the running work to end soon (mproc_call_cancelled). */
     void (*cancel)(mproc_backend_t *backend, int slot, mproc_work_t *work);
