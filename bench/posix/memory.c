@@ -3,7 +3,6 @@
 #include "posix/memory.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,7 +38,7 @@ int memory_pss(int64_t pid, double *out_bytes) {
 int memory_settled_pss(int64_t pid, double *out_bytes) {
     double before = -1;
     int err = memory_pss(pid, out_bytes);
-    for (int turn = 0; err == BENCH_OK && turn < SETTLE_TURNS && fabs(*out_bytes - before) > 0; turn++) {
+    for (int turn = 0; err == BENCH_OK && turn < SETTLE_TURNS && (*out_bytes < before || *out_bytes > before); turn++) {
         before = *out_bytes;
         memory_sleep_ms(SETTLE_MS);
         err = memory_pss(pid, out_bytes);
