@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* argv[0] as the C library keeps it, where it does (glibc, musl). */
+/* No standard says how a program finds its own file. Some C libraries tell the path that exec was given (item 31 of the
+ * auxiliary vector), or keep argv[0]; where they do not, these are NULL. */
+#define EXECUTED_PATH 31
+extern unsigned long getauxval(unsigned long type) __attribute__((weak));
 extern char *program_invocation_name __attribute__((weak));
 
 /* What is known of the executable, found before main: later the host may have changed the directory or the file. */
@@ -38,16 +41,21 @@ static bool search_path(const char *name) {
     return false;
 }
 
+static bool resolve(const char *name) {
+    if (name == NULL || name[0] == '\0')
+        return false;
+    return strchr(name, '/') != NULL ? realpath(name, executable.path) != NULL : search_path(name);
+}
+
 static bool find_path(void) {
     mplat_marker_t marker;
     const char *value = getenv(MPLAT_MARKER_NAME);
     /* A child of ours is told, because its argv[0] may be anything. */
-    if (value != NULL && mplat_marker_parse(value, &marker) && marker.executable[0] == '/')
-        return realpath(marker.executable, executable.path) != NULL;
-    const char *name = &program_invocation_name != NULL ? program_invocation_name : getenv("_");
-    if (name == NULL || name[0] == '\0')
-        return false;
-    return strchr(name, '/') != NULL ? realpath(name, executable.path) != NULL : search_path(name);
+    if (value != NULL && mplat_marker_parse(value, &marker) && resolve(marker.executable))
+        return true;
+    if (&getauxval != NULL && resolve((const char *)(uintptr_t)getauxval(EXECUTED_PATH)))
+        return true;
+    return resolve(&program_invocation_name != NULL ? program_invocation_name : getenv("_"));
 }
 
 __attribute__((constructor)) static void find_executable(void) {

@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define ORPHAN_STACK_SIZE ((size_t)64 * 1024)
+
 /* What the parent may have grown by between asking for its own peak and the child's exec. */
 #define PEAK_SLACK ((uint64_t)256 * 1024)
 
@@ -29,7 +31,7 @@ struct mplat_process {
     mplat_process_t *next;   /* among the orphans */
 };
 
-/* Children that were destroyed while they ran: nobody else will ever reap them. */
+/* Children that were destroyed while they ran, and for which there was no thread: nobody else will ever reap them. */
 static struct {
     pthread_mutex_t mutex;
     mplat_process_t *first;
@@ -89,27 +91,40 @@ static void free_process(mplat_process_t *process) {
     free(process);
 }
 
-/* A few at each turn: the list never grows by more than it can lose, and a spawn stays cheap beside many orphans. */
+static void *wait_for_orphan(void *argument) {
+    mplat_process_t *process = argument;
+    siginfo_t info;
+    while (syscall(SYS_waitid, MPLAT_P_PIDFD, process->pidfd, &info, WEXITED, NULL) < 0 && errno == EINTR)
+        continue;
+    free_process(process);
+    return NULL;
+}
+
+/* A child that nobody looks at any more is reaped by a thread of its own; a host that destroys running children does so
+ * with few. Without a thread it is reaped at a later spawn or destroy. */
+static void leave_to_itself(mplat_process_t *process) {
+    if (mplat_sys.thread_start(wait_for_orphan, process, ORPHAN_STACK_SIZE) == 0)
+        return;
+    pthread_mutex_lock(&orphans.mutex);
+    process->next = orphans.first;
+    orphans.first = process;
+    pthread_mutex_unlock(&orphans.mutex);
+}
+
 static void reap_orphans(void) {
     pthread_mutex_lock(&orphans.mutex);
-    mplat_process_t **last = &orphans.first;
-    mplat_process_t *kept = NULL, **kept_last = &kept;
-    for (int i = 0; i < 4 && orphans.first != NULL; i++) {
-        mplat_process_t *process = orphans.first;
-        orphans.first = process->next;
-        process->next = NULL;
-        if (process->owner == getpid())
+    for (mplat_process_t **at = &orphans.first; *at != NULL;) {
+        mplat_process_t *process = *at;
+        bool ours = process->owner == getpid();
+        if (ours)
             try_reap(process);
-        if (process->exit.kind != MPLAT_EXIT_RUNNING || process->owner != getpid()) {
-            free_process(process);
+        if (ours && process->exit.kind == MPLAT_EXIT_RUNNING) {
+            at = &process->next;
         } else {
-            *kept_last = process;
-            kept_last = &process->next;
+            *at = process->next;
+            free_process(process);
         }
     }
-    while (*last != NULL)
-        last = &(*last)->next;
-    *last = kept;
     pthread_mutex_unlock(&orphans.mutex);
 }
 
@@ -201,14 +216,9 @@ void mplat_process_destroy(mplat_process_t *process) {
     bool ours = process->owner == getpid() && process->pid > 0;
     if (ours && process->exit.kind == MPLAT_EXIT_RUNNING)
         try_reap(process);
-    if (ours && process->exit.kind == MPLAT_EXIT_RUNNING) {
-        pthread_mutex_lock(&orphans.mutex);
-        process->next = orphans.first;
-        orphans.first = process;
-        pthread_mutex_unlock(&orphans.mutex);
-        process = NULL;
-    }
-    if (process != NULL)
+    if (ours && process->exit.kind == MPLAT_EXIT_RUNNING)
+        leave_to_itself(process);
+    else
         free_process(process);
     reap_orphans();
     errno = saved;

@@ -28,6 +28,7 @@ typedef struct elf {
 
 typedef struct section {
     uint32_t type, link;
+    uint64_t address; /* when loaded */
     uint64_t at, size;
 } section_t;
 
@@ -96,26 +97,51 @@ static bool read_section(const elf_t *elf, uint64_t index, section_t *out_sectio
         !read_at(elf, elf->sections_at + index * size, head, size))
         return false;
     out_section->type = (uint32_t)field(head, 4, 4);
+    out_section->address = elf->wide ? field(head, 16, 8) : field(head, 12, 4);
     out_section->at = elf->wide ? field(head, 24, 8) : field(head, 16, 4);
     out_section->size = elf->wide ? field(head, 32, 8) : field(head, 20, 4);
     out_section->link = (uint32_t)(elf->wide ? field(head, 40, 4) : field(head, 24, 4));
     return out_section->at <= INT64_MAX && out_section->size <= INT64_MAX - out_section->at;
 }
 
-/* Takes one symbol into account: the function that begins closest before offset and, where its size is known, reaches it. */
-static void try_symbol(const elf_t *elf, const unsigned char *symbol, const section_t *names, uint64_t offset,
+typedef struct symbol {
+    uint64_t name, kind, home, value, size;
+} symbol_t;
+
+static symbol_t parse_symbol(const elf_t *elf, const unsigned char *bytes) {
+    if (elf->wide)
+        return (symbol_t){.name = field(bytes, 0, 4),
+                          .kind = field(bytes, 4, 1) & 15,
+                          .home = field(bytes, 6, 2),
+                          .value = field(bytes, 8, 8),
+                          .size = field(bytes, 16, 8)};
+    return (symbol_t){.name = field(bytes, 0, 4),
+                      .kind = field(bytes, 12, 1) & 15,
+                      .home = field(bytes, 14, 2),
+                      .value = field(bytes, 4, 4),
+                      .size = field(bytes, 8, 4)};
+}
+
+/* Hand-written code may come without a size: then it reaches to the end of its section at most. */
+static bool reaches(const elf_t *elf, const symbol_t *symbol, uint64_t offset) {
+    section_t home;
+    if (symbol->value > offset)
+        return false;
+    if (symbol->size > 0)
+        return offset - symbol->value < symbol->size;
+    return read_section(elf, symbol->home, &home) && offset >= home.address && offset - home.address < home.size;
+}
+
+/* Takes one symbol into account: of the functions that reach offset, the one that begins last. */
+static void try_symbol(const elf_t *elf, const symbol_t *symbol, const section_t *names, uint64_t offset,
                        match_t *best) {
-    uint64_t name = field(symbol, 0, 4);
-    uint64_t info = elf->wide ? field(symbol, 4, 1) : field(symbol, 12, 1);
-    uint64_t home = elf->wide ? field(symbol, 6, 2) : field(symbol, 14, 2);
-    uint64_t value = elf->wide ? field(symbol, 8, 8) : field(symbol, 4, 4);
-    uint64_t size = elf->wide ? field(symbol, 16, 8) : field(symbol, 8, 4);
-    bool function = (info & 15) == SYMBOL_FUNCTION || (info & 15) == SYMBOL_INDIRECT_FUNCTION;
-    if (!function || home == 0 || name == 0 || name >= names->size || value > offset)
+    if (symbol->kind != SYMBOL_FUNCTION && symbol->kind != SYMBOL_INDIRECT_FUNCTION)
         return;
-    if ((size > 0 && offset - value >= size) || (best->found && value < best->value))
+    if (symbol->home == 0 || symbol->name == 0 || symbol->name >= names->size)
         return;
-    *best = (match_t){true, value, names->at + name};
+    if ((best->found && symbol->value < best->value) || !reaches(elf, symbol, offset))
+        return;
+    *best = (match_t){true, symbol->value, names->at + symbol->name};
 }
 
 /* Looks through the symbols that the section holds, some at a time. */
@@ -130,8 +156,10 @@ static void search_table(const elf_t *elf, const section_t *table, uint64_t offs
         size_t count = left < 128 ? (size_t)left : 128;
         if (!read_at(elf, at, chunk, count * entry))
             return; /* cut short: what was there counts */
-        for (size_t i = 0; i < count; i++)
-            try_symbol(elf, chunk + i * entry, &names, offset, best);
+        for (size_t i = 0; i < count; i++) {
+            symbol_t symbol = parse_symbol(elf, chunk + i * entry);
+            try_symbol(elf, &symbol, &names, offset, best);
+        }
         left -= count;
         at += count * entry;
     }
