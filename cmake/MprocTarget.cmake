@@ -99,5 +99,6 @@ function(mproc_add_library)
 
   mproc_add_internal(mproc_internal mproc_core mproc_common mproc_platform)
   mproc_add_internal(mproc_internal_platform mproc_common mproc_platform)
+  mproc_add_internal(mproc_internal_platform_fake mproc_common mproc_fake)
   mproc_add_internal(mproc_internal_fake mproc_core mproc_common mproc_fake)
 endfunction()

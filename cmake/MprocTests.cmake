@@ -4,9 +4,9 @@
 set(MPROC_TEST_TIMEOUT_SCALE 1 CACHE STRING "Factor on every test's timeout: more than 1 under a sanitizer or an emulator")
 
 # mproc_add_tests(NAME target KIND unit|integration|stress SOURCES file… [TIMEOUT seconds]
-#                 [PLATFORM | FAKE] [CHILD] [SERIAL] [LIBRARIES library…])
+#                 [PLATFORM] [FAKE] [CHILD] [SERIAL] [LIBRARIES library…])
 # A unit test links the library's objects and may include headers of src/ and platform/; with PLATFORM those of platform/
-# alone, with FAKE those of src/ over the scripted platform. The other kinds see the public headers and the library only.
+# alone, with FAKE the scripted platform stands in for the real one. The other kinds see the public headers and the library only.
 # CHILD adds the test child program and child_client.h, with which a test of the platform layer starts it. SERIAL keeps other
 # tests from running at the same time.
 function(mproc_add_tests)
@@ -16,6 +16,8 @@ function(mproc_add_tests)
   endif()
   if(NOT arg_KIND STREQUAL "unit")
     set(library mproc::mproc)
+  elseif(arg_PLATFORM AND arg_FAKE)
+    set(library mproc_internal_platform_fake)
   elseif(arg_PLATFORM)
     set(library mproc_internal_platform)
   elseif(arg_FAKE)
