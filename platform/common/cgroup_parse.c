@@ -13,9 +13,10 @@ typedef struct slice {
 
 /* Cuts text up to separator (or its end) off its front. */
 static slice_t cut(slice_t *text, char separator) {
-    const char *end = text->size == 0 ? NULL : memchr(text->at, separator, text->size);
-    slice_t piece = {text->at, end != NULL ? (size_t)(end - text->at) : text->size};
-    size_t used = piece.size + (end != NULL ? 1 : 0);
+    slice_t piece = {text->at, 0};
+    while (piece.size < text->size && text->at[piece.size] != separator)
+        piece.size++;
+    size_t used = piece.size + (piece.size < text->size ? 1 : 0);
     if (used > 0)
         *text = (slice_t){text->at + used, text->size - used};
     return piece;
