@@ -17,14 +17,14 @@ int child_crash_report(mplat_link_t *link) {
 
 /* The addresses come from volatile variables, or the compiler would see the crash and put a trap in its place. */
 static volatile uintptr_t bad_address = 16;
-static volatile int zero;
+static volatile int zero, dividend = 1000;
 
 __attribute__((noinline)) static void crash_by_write(void) {
     *(volatile int *)bad_address = 1;
 }
 
 __attribute__((noinline)) static void crash_by_division(void) {
-    zero = 1 / zero;
+    dividend = dividend / zero;
 }
 
 __attribute__((noinline)) static void crash_by_illegal_instruction(void) {
@@ -50,6 +50,7 @@ static void crash_by_stack_overflow(void) {
 static void crash_in_thread(void *arg) {
     (void)arg;
     crash_by_write();
+    zero = 0; /* a last call would leave no frame behind */
 }
 
 static void crash_by_thread(void) {

@@ -21,9 +21,9 @@ TEST(platform_handles, close_takes_none_and_resets) {
     mplat_handle_t was = handle;
     errno = 7;
     mplat_handle_close(&handle);
+    CHECK_EQ_INT(errno, 7);
     CHECK(handle == MPLAT_NO_HANDLE);
     CHECK(!host_handle_is_open(was));
-    CHECK_EQ_INT(errno, 7);
 }
 
 TEST(platform_handles, duplicate_outlives_the_original) {
