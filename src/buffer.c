@@ -33,7 +33,7 @@ static bool make_room(mproc_buffer_t *buffer, size_t size) {
     size_t capacity = buffer->size + size;
     if (buffer->size > 0 && capacity < 2 * buffer->capacity && buffer->capacity <= SIZE_MAX / 4)
         capacity = 2 * buffer->capacity;
-    if (capacity < FIRST_CAPACITY)
+    if (buffer->source == NULL && capacity < FIRST_CAPACITY)
         capacity = FIRST_CAPACITY;
     void *data = grow(buffer, &capacity);
     if (data == NULL) {

@@ -26,7 +26,10 @@ static void begin(mproc_call_t *call, const mproc_request_t *request) {
     call->noted = false;
     call->args = NULL;
     call->kwargs = NULL;
-    mproc_buffer_clear(&call->output);
+    if (call->output.source != NULL)
+        mproc_buffer_init(&call->output, call->output.source); /* the room of the last run is no longer ours */
+    else
+        mproc_buffer_clear(&call->output);
     mproc_error_clear();
 }
 

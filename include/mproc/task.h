@@ -147,7 +147,8 @@ MPROC_API const mproc_value_t *mproc_call_arg(const mproc_call_t *call, size_t i
 /* All keyword arguments, a map with string keys, empty when none was given. */
 MPROC_API const mproc_value_t *mproc_call_kwargs(const mproc_call_t *call);
 
-/* The raw input, as it was given with the call, aligned to 16 bytes; size 0 and NULL when none was. */
+/* The raw input, as it was given with the call, aligned to 16 bytes (an element of an array as it lies there); size 0 and NULL when
+ * none was. */
 MPROC_API void mproc_call_input(const mproc_call_t *call, const void **out_data, size_t *out_size);
 
 /* ---- in a task: the result -------------------------------------------------------------------------------------------- */
