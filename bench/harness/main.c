@@ -23,17 +23,27 @@ static int usage(void) {
     return EXIT_USAGE;
 }
 
-static bool begins_with_one_of(const bench_options_t *options, const char *name) {
-    for (int i = 0; i < options->name_count; i++)
-        if (strncmp(options->names[i], name, strlen(options->names[i])) == 0)
+/* The name of a case means that case alone, also when others begin with it. */
+static bool is_case(const char *name) {
+    for (size_t i = 0; bench_cases[i] != NULL; i++)
+        if (strcmp(bench_cases[i]->name, name) == 0)
             return true;
+    return false;
+}
+
+static bool is_wanted(const bench_options_t *options, const char *name) {
+    for (int i = 0; i < options->name_count; i++) {
+        const char *wanted = options->names[i];
+        if (strcmp(wanted, name) == 0 || (!is_case(wanted) && strncmp(wanted, name, strlen(wanted)) == 0))
+            return true;
+    }
     return options->name_count == 0;
 }
 
 static size_t select_cases(const bench_options_t *options, bench_result_t *results, size_t capacity) {
     size_t count = 0;
     for (size_t i = 0; bench_cases[i] != NULL && count < capacity; i++)
-        if (begins_with_one_of(options, bench_cases[i]->name))
+        if (is_wanted(options, bench_cases[i]->name))
             results[count++].which = bench_cases[i];
     return count;
 }

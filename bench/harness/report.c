@@ -15,11 +15,12 @@ static bool rule_is_of_ratio(bench_rule_t rule) {
 
 /* ---- the table ---------------------------------------------------------------------------------------------------------- */
 
+/* A peer stands below its case, its figure under ours. */
 static void print_peer(FILE *out, const bench_result_t *result, const bench_peer_result_t *peer) {
     if (peer->measured)
-        (void)fprintf(out, "%-100s%-30s %11.4g %s\n", "", peer->name, peer->value, result->which->unit);
+        (void)fprintf(out, "    %-30s %11.4g %s\n", peer->name, peer->value, result->which->unit);
     else
-        (void)fprintf(out, "%-100s%-30s     missing: %s\n", "", peer->name, peer->note);
+        (void)fprintf(out, "    %-30s     missing: %s\n", peer->name, peer->note);
 }
 
 static void print_figures(FILE *out, const bench_result_t *result) {
@@ -27,22 +28,22 @@ static void print_figures(FILE *out, const bench_result_t *result) {
     char bound[48];
     (void)snprintf(bound, sizeof bound, "%s %.4g %s", rule_sign(which->rule), which->bound,
                    rule_is_of_ratio(which->rule) ? "x" : which->unit);
-    (void)fprintf(out, "%-28s %11.4g %-8s %11.4g %9.4g  %-14s %-5s", which->name, result->ours, which->unit,
+    (void)fprintf(out, "%-34s %11.4g %-6s %10.4g %9.4g  %-12s %s", which->name, result->ours, which->unit,
                   result->limit, result->ratio, bound, result->holds ? "yes" : "NO");
     if (result->others > BENCH_OTHERS_MAX)
-        (void)fprintf(out, " (others used %.0f %% of the machine)", result->others * 100);
+        (void)fprintf(out, "  (others used %.0f %% of the machine)", result->others * 100);
     (void)fputc('\n', out);
 }
 
 void bench_print_table(FILE *out, const bench_result_t *results, size_t count) {
-    (void)fprintf(out, "%-28s %11s %-8s %11s %9s  %-14s %-5s %6s %s\n", "name", "ours", "unit", "limit", "ratio",
-                  "bound", "holds", "", "peers");
+    (void)fprintf(out, "%-34s %11s %-6s %10s %9s  %-12s %s\n    peers\n", "name", "ours", "unit", "limit", "ratio",
+                  "bound", "holds");
     for (size_t i = 0; i < count; i++) {
         const bench_result_t *result = &results[i];
         if (result->status == BENCH_OK)
             print_figures(out, result);
         else
-            (void)fprintf(out, "%-28s %s: %s\n", result->which->name,
+            (void)fprintf(out, "%-34s %s: %s\n", result->which->name,
                           result->status == BENCH_SKIPPED ? "not measured here" : "FAILED TO RUN", result->note);
         for (size_t p = 0; p < result->peer_count; p++)
             print_peer(out, result, &result->peers[p]);
