@@ -53,7 +53,8 @@ struct mproc_call {
 };
 
 /* mproc_call_init prepares a call object in the caller's storage and takes no memory. limits (NULL: defaults) is copied;
- * source stays the caller's, NULL for the heap. */
+ * source stays the caller's, NULL for the heap. Each run asks the source anew: the room of an earlier result is then no longer
+ * the call's. */
 void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, const mproc_buffer_source_t *source);
 
 /* mproc_call_run runs a task to its end in this thread. out_outcome->data is valid until the next run or fini. It does not

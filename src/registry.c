@@ -101,14 +101,16 @@ static const mproc_task_t *find_double(const mproc_task_t *list) {
 }
 
 int mproc_registry_check(void) {
-    mproc_task_t *list = atomic_exchange_explicit(&latest, NULL, memory_order_acquire);
-    list = sort(list);
+    mproc_task_t *list = merge(atomic_load_explicit(&numbered, memory_order_acquire),
+                               sort(atomic_load_explicit(&latest, memory_order_acquire)));
     const mproc_task_t *twice = find_double(list);
     if (twice != NULL) {
+        atomic_store_explicit(&numbered, NULL, memory_order_release);
         atomic_store_explicit(&latest, list, memory_order_release); /* so that a second check fails too */
         return mproc_fail(MPROC_EINVAL, "Two tasks are named '%s', at %s:%d and %s:%d: rename one", twice->name,
                           twice->file, twice->line, twice->next->file, twice->next->line);
     }
+    atomic_store_explicit(&latest, NULL, memory_order_release);
     numbered_count = 0;
     for (mproc_task_t *task = list; task != NULL; task = task->next)
         task->number = ++numbered_count;

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "report.h"
 #include "test.h"
+#include "threads.h"
 
 void encode_value(mproc_arg_t arg, mproc_buffer_t *out_buffer) {
     mproc_buffer_init(out_buffer, NULL);
@@ -70,3 +71,16 @@ uint64_t next_random(uint64_t *state) {
     mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
     return mixed ^ mixed >> 31;
 }
+
+/* The first thread of a program may bring others along that stay: a sanitizer's. */
+static void do_nothing(void *context) {
+    (void)context;
+}
+
+static void start_one_thread(void) {
+    mproc_thread_t *thread = NULL;
+    if (mproc_thread_create(do_nothing, NULL, 0, &thread) == MPROC_OK)
+        mproc_thread_join(&thread);
+}
+
+TEST_WARM_UP(start_one_thread)
