@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { SYMBOL_SIZE = 18, SHORT_NAME = 8, SECTION_HEADER_SIZE = 40, SECTIONS_MAX = 96 };
-enum { PE32_PLUS = 0x20B, MACHINE_I386 = 0x14C, TYPE_FUNCTION = 0x20, SECTION_IS_CODE = 0x20 };
+enum { PE32_PLUS = 0x20B, MACHINE_I386 = 0x14C, TYPE_FUNCTION = 0x20, CLASS_EXTERNAL = 2, SECTION_IS_CODE = 0x20 };
 
 typedef struct image {
     const unsigned char *bytes;
@@ -96,8 +96,9 @@ static void consider(found_t *found, uint64_t rva, uint64_t start, size_t name, 
 }
 
 static void consider_symbol(const image_t *image, uint64_t at, uint64_t strings, uint64_t rva, found_t *found) {
-    uint32_t number = get_u16(image, at + 12), type = get_u16(image, at + 14);
-    if (type != TYPE_FUNCTION || number == 0 || !is_code_section(image, number - 1))
+    uint32_t number = get_u16(image, at + 12), type = get_u16(image, at + 14), class = image->bytes[at + 16];
+    /* What is written in assembly has no type, but is visible to other files. */
+    if ((type != TYPE_FUNCTION && class != CLASS_EXTERNAL) || number == 0 || !is_code_section(image, number - 1))
         return;
     uint64_t start = get_u32(image, section(image, number - 1) + 12) + (uint64_t)get_u32(image, at + 8);
     if (get_u32(image, at) != 0) {

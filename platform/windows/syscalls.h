@@ -21,6 +21,7 @@
     X(BOOL, WINAPI, CreateProcessW,                                                                                    \
       (LPCWSTR, LPWSTR, SECURITY_ATTRIBUTES *, SECURITY_ATTRIBUTES *, BOOL, DWORD, void *, LPCWSTR, STARTUPINFOW *,    \
        PROCESS_INFORMATION *))                                                                                         \
+    X(HANDLE, WINAPI, CreateThread, (SECURITY_ATTRIBUTES *, SIZE_T, LPTHREAD_START_ROUTINE, void *, DWORD, DWORD *))   \
     X(BOOL, WINAPI, CreateTimerQueueTimer, (HANDLE *, HANDLE, WAITORTIMERCALLBACK, void *, DWORD, DWORD, ULONG))       \
     X(BOOL, WINAPI, DuplicateHandle, (HANDLE, HANDLE, HANDLE, HANDLE *, DWORD, BOOL, DWORD))                           \
     X(BOOL, WINAPI, InitializeProcThreadAttributeList, (LPPROC_THREAD_ATTRIBUTE_LIST, DWORD, DWORD, SIZE_T *))         \
