@@ -3,7 +3,7 @@
 #include <apr_general.h>
 #include <apr_thread_proc.h>
 
-#include "spawn.h"
+#include "spawning.h"
 
 static apr_pool_t *parent;
 

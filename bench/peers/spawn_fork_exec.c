@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "spawn.h"
+#include "spawning.h"
 
 enum { DESCRIPTORS_MAX = 1024 };
 

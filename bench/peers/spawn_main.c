@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "spawn.h"
+#include "spawning.h"
 
 /* Stops after a second or so: with fork, a large parent needs a quarter of one for each process. */
 enum { ROUNDS_MAX = 101, ROUNDS_MIN = 5, NS_MAX = 1500 * 1000 * 1000, PAGE = 4096 };

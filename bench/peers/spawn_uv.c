@@ -2,7 +2,7 @@
 /* spawn_uv.c: libuv's uv_spawn, with the loop running until all have ended. */
 #include <uv.h>
 
-#include "spawn.h"
+#include "spawning.h"
 
 static uv_loop_t loop;
 static uv_process_t processes[PEER_AT_ONCE_MAX];

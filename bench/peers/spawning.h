@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn.h: what each of the spawning peers implements, and nothing of the benchmark itself. */
-#ifndef MPROC_BENCH_PEER_SPAWN_H
-#define MPROC_BENCH_PEER_SPAWN_H
+/* spawning.h: what each of the spawning peers implements, and nothing of the benchmark itself. */
+#ifndef MPROC_BENCH_PEER_SPAWNING_H
+#define MPROC_BENCH_PEER_SPAWNING_H
 
 #include <stddef.h>
 
