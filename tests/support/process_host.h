@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests of processes do to a system beside the library: process_host_posix.c and process_host_windows.c answer it. */
+#ifndef TESTS_SUPPORT_PROCESS_HOST_H
+#define TESTS_SUPPORT_PROCESS_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* host_pid is this process's number, as the system says it. */
+int64_t host_pid(void);
+
+/* host_kill ends any process at once, as an operator would: SIGKILL, TerminateProcess with code 1. */
+bool host_kill(int64_t pid);
+
+/* host_runs tells whether a process of this number runs; one that only waits to be collected does not. */
+bool host_runs(int64_t pid);
+
+/* host_ignore_terminate makes this process deaf to SIGTERM; false where there is no such thing. */
+bool host_ignore_terminate(void);
+
+/* host_exit_at_terminate makes this process exit with code at SIGTERM; false where there is no such thing. */
+bool host_exit_at_terminate(int code);
+
+/* host_block_terminate blocks and ignores SIGTERM; host_unblock_terminate undoes both. Nothing on Windows. */
+void host_block_terminate(void);
+void host_unblock_terminate(void);
+
+/* host_ignore_children sets SIGCHLD to "ignore": the system then reaps children; false on Windows. host_heed_children undoes
+ * it. */
+bool host_ignore_children(void);
+void host_heed_children(void);
+
+/* host_copy calls function in a copy of this process that fork() makes, and gives what it returns (0..255); -1 where there
+ * is no fork(). */
+int host_copy(int (*function)(void *arg), void *arg);
+
+/* host_open_high gives a handle with a high number, 100 or more on POSIX; -1 when there is none. host_close closes it. */
+intptr_t host_open_high(void);
+void host_close(intptr_t handle);
+
+/* host_write_link writes bytes into every channel this process has beside its standard streams, as a child that is out of its
+ * mind might; returns into how many. */
+int host_write_everywhere(const void *data, size_t size);
+
+/* host_close_output closes standard output under the C library's feet. */
+void host_close_output(void);
+
+/* host_count_handles counts the open handles of this process; host_handle_is_open tells of one. */
+size_t host_count_handles(void);
+bool host_handle_is_open(intptr_t handle);
+
+/* host_run_threads calls function(arg) in count threads at the same time, and waits for them. */
+void host_run_threads(size_t count, void (*function)(void *arg), void *arg);
+
+/* host_run_beside calls function(arg) in another thread, which is never waited for. */
+void host_run_beside(void (*function)(void *arg), void *arg);
+
+void host_sleep_ms(int ms);
+_Noreturn void host_sleep_forever(void);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests of processes do to a POSIX system. */
+#include "process_host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t host_pid(void) {
+    return getpid();
+}
+
+bool host_kill(int64_t pid) {
+    return kill((pid_t)pid, SIGKILL) == 0;
+}
+
+/* Its third field is its state; the second is a name in parentheses that may hold anything. */
+static bool is_zombie(int64_t pid) {
+    char path[64], text[1024];
+    (void)snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    text[size] = '\0';
+    fclose(file);
+    const char *end = strrchr(text, ')');
+    return end != NULL && (end[2] == 'Z' || end[2] == 'X');
+}
+
+bool host_runs(int64_t pid) {
+    return (kill((pid_t)pid, 0) == 0 || errno == EPERM) && !is_zombie(pid);
+}
+
+bool host_ignore_terminate(void) {
+    return signal(SIGTERM, SIG_IGN) != SIG_ERR;
+}
+
+static volatile sig_atomic_t exit_code;
+
+static void exit_now(int signal_number) {
+    (void)signal_number;
+    _exit(exit_code);
+}
+
+bool host_exit_at_terminate(int code) {
+    exit_code = code;
+    return signal(SIGTERM, exit_now) != SIG_ERR;
+}
+
+static void set_terminate(int how, void (*disposition)(int)) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(how, &set, NULL);
+    (void)signal(SIGTERM, disposition);
+}
+
+void host_block_terminate(void) {
+    set_terminate(SIG_BLOCK, SIG_IGN);
+}
+
+void host_unblock_terminate(void) {
+    set_terminate(SIG_UNBLOCK, SIG_DFL);
+}
+
+bool host_ignore_children(void) {
+    return signal(SIGCHLD, SIG_IGN) != SIG_ERR;
+}
+
+void host_heed_children(void) {
+    (void)signal(SIGCHLD, SIG_DFL);
+}
+
+int host_copy(int (*function)(void *arg), void *arg) {
+    int status = 0;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(function(arg));
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+        return -1;
+    return WEXITSTATUS(status);
+}
+
+intptr_t host_open_high(void) {
+    int fd = open("/dev/null", O_RDWR);
+    if (fd < 0)
+        return -1;
+    int high = fcntl(fd, F_DUPFD, 200);
+    close(fd);
+    return high;
+}
+
+void host_close(intptr_t handle) {
+    close((int)handle);
+}
+
+int host_write_everywhere(const void *data, size_t size) {
+    int count = 0;
+    for (int fd = 3; fd < 1024; fd++) {
+        struct stat status;
+        if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
+            send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+            count++;
+    }
+    return count;
+}
+
+void host_close_output(void) {
+    close(STDOUT_FILENO);
+}
+
+size_t host_count_handles(void) {
+    size_t count = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+}
+
+bool host_handle_is_open(intptr_t handle) {
+    return fcntl((int)handle, F_GETFD) >= 0;
+}
+
+typedef struct run {
+    void (*function)(void *arg);
+    void *arg;
+} run_t;
+
+static void *run_thread(void *context) {
+    run_t run = *(run_t *)context;
+    run.function(run.arg);
+    return NULL;
+}
+
+void host_run_threads(size_t count, void (*function)(void *arg), void *arg) {
+    pthread_t threads[64];
+    run_t run = {function, arg};
+    size_t made = 0;
+    while (made < count && made < 64 && pthread_create(&threads[made], NULL, run_thread, &run) == 0)
+        made++;
+    if (made < count)
+        abort();
+    for (size_t i = 0; i < made; i++)
+        pthread_join(threads[i], NULL);
+}
+
+void host_run_beside(void (*function)(void *arg), void *arg) {
+    static run_t run;
+    pthread_t thread;
+    run = (run_t){function, arg};
+    if (pthread_create(&thread, NULL, run_thread, &run) == 0)
+        pthread_detach(thread);
+}
+
+void host_sleep_ms(int ms) {
+    struct timespec left = {ms / 1000, ms % 1000 * 1000000L};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
+_Noreturn void host_sleep_forever(void) {
+    for (;;)
+        host_sleep_ms(1000);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests of processes do to Windows. */
+#include "process_host.h"
+
+#include <windows.h>
+
+#include <io.h>
+#include <process.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int64_t host_pid(void) {
+    return GetCurrentProcessId();
+}
+
+bool host_kill(int64_t pid) {
+    HANDLE process = OpenProcess(PROCESS_TERMINATE, FALSE, (DWORD)pid);
+    if (process == NULL)
+        return false;
+    bool killed = TerminateProcess(process, 1);
+    CloseHandle(process);
+    return killed;
+}
+
+bool host_runs(int64_t pid) {
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)pid);
+    if (process == NULL)
+        return false;
+    bool runs = WaitForSingleObject(process, 0) == WAIT_TIMEOUT;
+    CloseHandle(process);
+    return runs;
+}
+
+bool host_ignore_terminate(void) {
+    return false;
+}
+
+bool host_exit_at_terminate(int code) {
+    (void)code;
+    return false;
+}
+
+void host_block_terminate(void) {}
+
+void host_unblock_terminate(void) {}
+
+bool host_ignore_children(void) {
+    return false;
+}
+
+void host_heed_children(void) {}
+
+int host_copy(int (*function)(void *arg), void *arg) {
+    (void)function;
+    (void)arg;
+    return -1;
+}
+
+intptr_t host_open_high(void) {
+    HANDLE handle = CreateFileW(L"NUL", GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    return handle == INVALID_HANDLE_VALUE ? -1 : (intptr_t)handle;
+}
+
+void host_close(intptr_t handle) {
+    CloseHandle((HANDLE)handle);
+}
+
+int host_write_everywhere(const void *data, size_t size) {
+    int count = 0;
+    for (uintptr_t value = 4; value < 4096; value += 4) {
+        HANDLE handle = (HANDLE)value;
+        DWORD written = 0;
+        OVERLAPPED overlapped = {0};
+        if (handle == GetStdHandle(STD_OUTPUT_HANDLE) || handle == GetStdHandle(STD_ERROR_HANDLE) ||
+            handle == GetStdHandle(STD_INPUT_HANDLE) || GetFileType(handle) != FILE_TYPE_PIPE)
+            continue;
+        overlapped.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
+        bool begun = WriteFile(handle, data, (DWORD)size, NULL, &overlapped) || GetLastError() == ERROR_IO_PENDING;
+        if (begun && WaitForSingleObject(overlapped.hEvent, 1000) == WAIT_OBJECT_0 &&
+            GetOverlappedResult(handle, &overlapped, &written, FALSE) && written > 0)
+            count++;
+        CloseHandle(overlapped.hEvent);
+    }
+    return count;
+}
+
+void host_close_output(void) {
+    _close(1);
+}
+
+size_t host_count_handles(void) {
+    DWORD count = 0;
+    return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;
+}
+
+bool host_handle_is_open(intptr_t handle) {
+    DWORD flags = 0;
+    return GetHandleInformation((HANDLE)handle, &flags) != 0;
+}
+
+typedef struct run {
+    void (*function)(void *arg);
+    void *arg;
+} run_t;
+
+static unsigned __stdcall run_thread(void *context) {
+    run_t run = *(run_t *)context;
+    run.function(run.arg);
+    return 0;
+}
+
+void host_run_threads(size_t count, void (*function)(void *arg), void *arg) {
+    HANDLE threads[64];
+    run_t run = {function, arg};
+    for (size_t i = 0; i < count && i < 64; i++) {
+        threads[i] = (HANDLE)_beginthreadex(NULL, 0, run_thread, &run, 0, NULL);
+        if (threads[i] == NULL)
+            abort();
+    }
+    for (size_t i = 0; i < count && i < 64; i++) {
+        WaitForSingleObject(threads[i], INFINITE);
+        CloseHandle(threads[i]);
+    }
+}
+
+void host_run_beside(void (*function)(void *arg), void *arg) {
+    static run_t run;
+    run = (run_t){function, arg};
+    HANDLE thread = (HANDLE)_beginthreadex(NULL, 0, run_thread, &run, 0, NULL);
+    if (thread != NULL)
+        CloseHandle(thread);
+}
+
+void host_sleep_ms(int ms) {
+    Sleep((DWORD)ms);
+}
+
+_Noreturn void host_sleep_forever(void) {
+    for (;;)
+        host_sleep_ms(1000);
+}
