@@ -106,7 +106,7 @@ static int run(const bench_options_t *options, bench_result_t *results, size_t c
 }
 
 static int benchmark(const bench_options_t *options) {
-    size_t count = 0;
+    size_t count = 1;
     int code = EXIT_RAN;
     bench_result_t *results = NULL;
     while (bench_cases[count] != NULL)

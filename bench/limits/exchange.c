@@ -94,7 +94,7 @@ static void send(exchange_t *exchange, int worker, const char *payload) {
 
 int exchange_run(exchange_t *exchange, const void *payload, int count) {
     int window = exchange->workers * exchange->slots;
-    uint32_t received[WORKERS_MAX];
+    uint32_t received[WORKERS_MAX] = {0};
     bool intact = true;
     for (int i = 0; i < exchange->workers; i++)
         received[i] = gate_value(&head_of(exchange, i)->given);

@@ -60,7 +60,7 @@ static uint32_t send_some(ring_pair_t *rings, int worker, uint32_t next, uint32_
     if (some > room)
         some = room;
     for (uint32_t i = 0; i < some; i++) {
-        lane->requests[sent % SLOTS].x = (int64_t)(next + i);
+        lane->requests[sent % SLOTS].x = (int64_t)next + i;
         gate_set(&lane->requested, ++sent);
     }
     rings->sent[worker] = sent;

@@ -53,6 +53,7 @@ int main(int argc, char **argv) {
         times[rounds++] = clock_ns() - start;
     }
     qsort(times, rounds, sizeof *times, compare);
-    (void)printf("%.2f\n", (double)times[rounds / 2] / 1e3);
+    int64_t median = times[rounds / 2];
+    (void)printf("%.2f\n", (double)median / 1e3);
     return 0;
 }

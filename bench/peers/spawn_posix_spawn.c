@@ -7,8 +7,6 @@
 
 #include "spawning.h"
 
-extern char **environ;
-
 static posix_spawnattr_t attributes;
 
 int peer_open(void) {

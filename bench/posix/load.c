@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,19 +21,22 @@ static double own_seconds(void) {
     return seconds(self.ru_utime) + seconds(self.ru_stime) + seconds(children.ru_utime) + seconds(children.ru_stime);
 }
 
-/* user nice system idle iowait irq softirq steal: everything but idle and iowait is work. */
+/* The first line of /proc/stat: user nice system idle iowait irq softirq steal. Everything but idle and iowait is work. */
 static double all_seconds(void) {
-    unsigned long long t[8] = {0};
-    int count = 0;
+    enum { IDLE = 3, IOWAIT = 4, COLUMNS = 8 };
+    char line[512] = "";
+    double ticks = 0;
     FILE *file = fopen("/proc/stat", "r");
     if (file == NULL)
         return -1;
-    count = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6],
-                   &t[7]);
+    bool read = fgets(line, sizeof line, file) != NULL && strncmp(line, "cpu ", 4) == 0;
     (void)fclose(file);
-    if (count < 4)
-        return -1;
-    return (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / (double)sysconf(_SC_CLK_TCK);
+    char *at = line + 4;
+    for (int column = 0; read && column < COLUMNS; column++) {
+        double value = (double)strtoull(at, &at, 10);
+        ticks += column == IDLE || column == IOWAIT ? 0 : value;
+    }
+    return read ? ticks / (double)sysconf(_SC_CLK_TCK) : -1;
 }
 
 load_t load_now(void) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -23,7 +24,7 @@ static double read_kib(const char *path, const char *key) {
         return -1;
     while (kib < 0 && fgets(line, sizeof line, file) != NULL)
         if (strncmp(line, key, length) == 0 && line[length] == ':')
-            (void)sscanf(line + length + 1, "%lf", &kib);
+            kib = strtod(line + length + 1, NULL);
     (void)fclose(file);
     return kib;
 }
