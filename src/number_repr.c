@@ -92,13 +92,13 @@ static void write_plain(mproc_text_t *text, const decimal_t *decimal) {
 const char *mproc_double_repr(double number, char buf[MPROC_DOUBLE_REPR_MAX]) {
     mproc_text_t text;
     mproc_text_init(&text, buf, MPROC_DOUBLE_REPR_MAX);
-    if (isnan(number)) {
+    if (number != number) { /* isnan and its like: mingw's macros do not pass our warnings */
         mproc_text_add(&text, "nan", 3);
         return buf;
     }
-    if (signbit(number))
+    if (copysign(1.0, number) < 0.0)
         mproc_text_add(&text, "-", 1);
-    if (isinf(number)) {
+    if (fabs(number) > DBL_MAX) {
         mproc_text_add(&text, "inf", 3);
         return buf;
     }

@@ -397,7 +397,7 @@ TEST(value, repr_of_any_double_reads_back) {
         char text[MPROC_DOUBLE_REPR_MAX];
         double number;
         memcpy(&number, &bits, sizeof number);
-        if (isfinite(number))
+        if (number - number == 0.0)
             CHECK(strtod(mproc_double_repr(number, text), NULL) == number);
     }
 }
