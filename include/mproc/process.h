@@ -77,7 +77,12 @@ typedef struct mproc_process_options {
     mproc_value_limits_t values; /* of the arguments in the child and of the result here */
 } mproc_process_options_t;
 
-#define MPROC_PROCESS_OPTIONS_INIT {sizeof(mproc_process_options_t)}
+/* All defaults. */
+#if defined(__cplusplus)
+#define MPROC_PROCESS_OPTIONS_INIT {}
+#else
+#define MPROC_PROCESS_OPTIONS_INIT {.size = sizeof(mproc_process_options_t)}
+#endif
 
 /* ---- life ------------------------------------------------------------------------------------------------------------- */
 

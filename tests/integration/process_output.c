@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a child prints: it arrives whole, however the child ends, and a stream that is closed changes nothing else. */
+#include "process_help.h"
+#include "process_host.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+MPROC_TASK(output_print) {
+    const char *then = "";
+    int err = mproc_call_args(call, "s", &then);
+    if (err != MPROC_OK)
+        return err;
+    printf("out without a line end");
+    fprintf(stderr, "err without a line end\n");
+    if (then[0] == 'f')
+        return mproc_call_fail(call, 3, "failed as told");
+    if (then[0] == 'e')
+        exit(4);
+    return MPROC_OK;
+}
+
+MPROC_TASK(output_into_closed) {
+    host_close_output();
+    printf("nobody reads this");
+    return MPROC_OK;
+}
+
+static void warm_up(void) {
+    warm_up_with(&output_into_closed);
+}
+TEST_WARM_UP(warm_up)
+
+static void check_flushed(const char *then, int code) {
+    char out[1024], err[1024];
+    test_temp_path("out", out, sizeof out);
+    test_temp_path("err", err, sizeof err);
+    CHECK_EQ_INT(run_code(&(mproc_process_options_t){.target = &output_print,
+                                                     .args = MPROC_ARGS(then),
+                                                     .standard_output = {.kind = MPROC_STDIO_FILE, .path = out},
+                                                     .standard_error = {.kind = MPROC_STDIO_FILE, .path = err}}),
+                 code);
+    CHECK_EQ_STR(read_file(out), "out without a line end");
+    CHECK_HAS_STR(read_file(err), "err without a line end\n");
+}
+
+TEST(process_output, is_flushed_when_the_task_returns) {
+    check_flushed("return", 0);
+}
+
+TEST(process_output, is_flushed_when_the_task_fails) {
+    char err[1024];
+    check_flushed("fail", 1);
+    test_temp_path("err", err, sizeof err);
+    CHECK_HAS_STR(read_file(err), "failed as told");
+}
+
+TEST(process_output, is_flushed_when_the_task_calls_exit) {
+    check_flushed("exit", 4);
+}
+
+TEST(process_output, closed_standard_output_does_not_change_the_exit_code) {
+    CHECK_EQ_INT(run_code(&(mproc_process_options_t){.target = &output_into_closed}), 0);
+}
+
+TEST(process_output, failure_is_printed_as_python_prints_an_exception) {
+    char err[1024];
+    test_temp_path("err", err, sizeof err);
+    mproc_process_t *process =
+        ended(&(mproc_process_options_t){.target = &output_print,
+                                         .name = "printer",
+                                         .args = MPROC_ARGS(7),
+                                         .standard_error = {.kind = MPROC_STDIO_FILE, .path = err}});
+    const char *text = read_file(err);
+    CHECK_HAS_STR(text, "Process printer:\n");
+    CHECK_HAS_STR(text, "Task 'output_print': argument 1");
+    CHECK_HAS_STR(text, "str");
+    CHECK_HAS_STR(text, "int");
+    mproc_process_destroy(process);
+}
