@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* signals.c: Windows has no signals that a thread could get: console events come in threads of their own. */
-#include "platform/platform.h"
+/* signals.c: keeping the host's signals from the threads of the library. The system runs no handler in a thread that has
+ * other work: console events get one of their own, and exceptions concern who raised them. */
+#include "system.h"
+
+#include <string.h>
 
 void mplat_signals_hold(mplat_signals_t *out_before) {
-    *out_before = (mplat_signals_t){{0}};
+    memset(out_before, 0, sizeof *out_before);
 }
 
 void mplat_signals_release(const mplat_signals_t *before) {

@@ -143,13 +143,14 @@ static int make_block(spawn_text_t *text, const mplat_env_t *env) {
 
 static int make_environment(spawn_text_t *text, const mplat_spawn_options_t *options, const char *marker) {
     mplat_env_t env;
-    if (options->environment == NULL && marker == NULL)
+    const char *const *given = options->environment;
+    bool replaced = given != NULL && !options->environment_changes;
+    if (given == NULL && marker == NULL && GetEnvironmentVariableW(MPLAT_LINK_VARIABLE, NULL, 0) == 0)
         return 0;
     mplat_env_init(&env, true);
-    int err = inherit(&env, options->environment != NULL && !options->environment_changes);
+    int err = inherit(&env, replaced);
     if (err == 0)
-        err = options->environment_changes ? mplat_env_change(&env, options->environment)
-                                           : mplat_env_extend(&env, options->environment);
+        err = (replaced ? mplat_env_extend : mplat_env_change)(&env, given);
     if (err == 0)
         err = set_marker(&env, marker);
     if (err == 0)

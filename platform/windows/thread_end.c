@@ -1,42 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thread_end.c: what a thread still does when it ends, by the loader's call at the end of each thread. Fiber-local storage
- * would call back too, but once per fiber, and into a DLL that may have been unloaded since. */
+/* thread_end.c: what a thread still does when it ends, by fiber-local storage, which unlike the thread-local kind calls back,
+ * and does so before the C run-time takes its own variables of the thread away. */
 #include "system.h"
 
-static DWORD slot = TLS_OUT_OF_INDEXES;
+#include <winternl.h>
 
-static void NTAPI on_loader(void *module, DWORD reason, void *reserved) {
-    (void)module;
-    (void)reserved;
-    if (reason == DLL_PROCESS_ATTACH) {
-        slot = TlsAlloc();
-    } else if (reason == DLL_THREAD_DETACH && slot != TLS_OUT_OF_INDEXES) {
-        mplat_thread_end_t *end = TlsGetValue(slot);
-        if (end != NULL) {
-            TlsSetValue(slot, NULL);
-            end->run(end);
-        }
-    } else if (reason == DLL_PROCESS_DETACH && slot != TLS_OUT_OF_INDEXES) {
-        TlsFree(slot);
-        slot = TLS_OUT_OF_INDEXES;
-    }
+BOOLEAN NTAPI RtlDllShutdownInProgress(void);
+
+static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+static DWORD slot = FLS_OUT_OF_INDEXES;
+
+static void WINAPI run_end(void *value) {
+    mplat_thread_end_t *end = value;
+    /* The system calls back for one more thread, the one that exits the process. */
+    if (end != NULL && !RtlDllShutdownInProgress())
+        end->run(end);
 }
 
-/* The linker sorts these sections by name. XLC comes before those in which the C runtime of mingw gives up its own
- * thread-local variables (XLD, XLF), which run() may still use. */
-#if defined(_MSC_VER)
-#pragma comment(linker, "/INCLUDE:_tls_used")
-#pragma section(".CRT$XLC", read)
-__declspec(allocate(".CRT$XLC"))
-#else
-__attribute__((section(".CRT$XLC"), used))
-#endif
-    static const PIMAGE_TLS_CALLBACK loader_callback = on_loader;
+/* Threads will end when a host has long unloaded the library that this code is in: so it stays. */
+static BOOL CALLBACK create_slot(INIT_ONCE *unused, void *argument, void **context) {
+    HMODULE module;
+    (void)unused;
+    (void)argument;
+    (void)context;
+    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                            (LPCWSTR)(const void *)&slot, &module))
+        return FALSE;
+    slot = FlsAlloc(run_end);
+    return slot != FLS_OUT_OF_INDEXES;
+}
 
 int mplat_thread_at_end(mplat_thread_end_t *end) {
-    if (slot == TLS_OUT_OF_INDEXES)
-        return mplat_fail_os(ERROR_NO_SYSTEM_RESOURCES, "TlsAlloc");
-    if (!TlsSetValue(slot, end))
-        return mplat_fail_last("TlsSetValue");
-    return 0;
+    if (!InitOnceExecuteOnce(&once, create_slot, NULL, NULL))
+        return mplat_fail_last("FlsAlloc");
+    return FlsSetValue(slot, end) ? 0 : mplat_fail_last("FlsSetValue");
 }

@@ -67,8 +67,9 @@ static bool leave_frame(mplat_unwind_t *from) {
 }
 
 void mplat_unwind(mplat_unwind_t *from, bool (*note)(uint64_t address)) {
+    /* Behind a call that never returns there may be the next function: the byte before is still the call. */
     for (int i = 0; i < FRAMES_MAX; i++)
-        if (!note(PROGRAM_COUNTER(&from->registers)) || !leave_frame(from))
+        if (!note(PROGRAM_COUNTER(&from->registers) - (i > 0)) || !leave_frame(from))
             return;
 }
 
@@ -82,7 +83,7 @@ void mplat_unwind(mplat_unwind_t *from, bool (*note)(uint64_t address)) {
         const ULONG_PTR *frame = (const ULONG_PTR *)at;
         if (at % sizeof *frame != 0 || at < low || at > from->stack_high - 2 * sizeof *frame || frame[1] == 0)
             return;
-        more = note(frame[1]);
+        more = note(frame[1] - 1);
         low = at + 1;
         at = frame[0];
     }

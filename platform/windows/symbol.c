@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* symbols.c: names functions of a module by reading its file; what is in it is pe_symbols.c's to know. */
+/* symbol.c: names functions of a module by reading its file; what is in it is pe_symbols.c's to know. */
 #include "pe_symbols.h"
 #include "syscalls.h"
 #include "system.h"
