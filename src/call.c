@@ -19,17 +19,18 @@ void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, con
     mproc_report_init(&call->failure);
 }
 
-static void begin(mproc_call_t *call, const mproc_request_t *request) {
-    call->request = *request;
+static void begin(mproc_call_t *call) {
     call->kind = MPROC_OUTCOME_NOTHING;
     call->decoded = false;
     call->noted = false;
     call->args = NULL;
     call->kwargs = NULL;
-    if (call->output.source != NULL)
-        mproc_buffer_init(&call->output, call->output.source); /* the room of the last run is no longer ours */
-    else
-        mproc_buffer_clear(&call->output);
+    call->output.size = 0;
+    call->output.failed = false;
+    if (call->output.source != NULL) { /* the room of the last run is no longer ours */
+        call->output.data = NULL;
+        call->output.capacity = 0;
+    }
     mproc_error_clear();
 }
 
@@ -55,8 +56,13 @@ static void fail(mproc_call_t *call, int returned) {
 }
 
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome) {
-    begin(call, request);
-    int returned = request->task->run(call);
+    call->request = *request;
+    mproc_call_run_again(call, out_outcome);
+}
+
+void mproc_call_run_again(mproc_call_t *call, mproc_outcome_t *out_outcome) {
+    begin(call);
+    int returned = call->request.task->run(call);
     if (returned != MPROC_OK)
         fail(call, returned);
     if (call->tree != NULL)
@@ -156,6 +162,14 @@ int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value) {
 }
 
 int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
+    if (call->place != NULL && size == call->place_size) {
+        call->output.data = call->place;
+        call->output.capacity = size;
+        call->output.size = size;
+        call->kind = MPROC_OUTCOME_BYTES;
+        *out_data = call->place;
+        return MPROC_OK;
+    }
     mproc_buffer_clear(&call->output);
     *out_data = mproc_buffer_extend(&call->output, size);
     if (*out_data == NULL) {

@@ -44,6 +44,9 @@ struct mproc_call {
     bool decoded;              /* args and kwargs are set */
     bool noted;                /* failure holds the latest error of a function of this call */
     mproc_buffer_t output;
+    void *place;       /* the runner's: where a reservation of exactly place_size bytes goes; NULL for none, and
+                          without a source */
+    size_t place_size;
     mproc_tree_t *tree;          /* NULL until the task first asks for an argument */
     const mproc_value_t *args;   /* array; NULL when there is none */
     const mproc_value_t *kwargs; /* map; NULL when there is none */
@@ -60,6 +63,10 @@ void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, con
 /* mproc_call_run runs a task to its end in this thread. out_outcome->data is valid until the next run or fini. It does not
  * fail: whatever goes wrong is an outcome. */
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome);
+
+/* mproc_call_run_again runs call->request, which the runner changes in place from one item of a chunk to the next: nothing is
+ * copied. */
+void mproc_call_run_again(mproc_call_t *call, mproc_outcome_t *out_outcome);
 
 /* mproc_call_failure is the report behind the latest outcome MPROC_OUTCOME_FAILED; code MPROC_OK after any other. */
 const mproc_error_t *mproc_call_failure(const mproc_call_t *call);

@@ -32,7 +32,7 @@ typedef struct thread_state {
 } thread_state_t;
 
 static _Thread_local thread_state_t *state;
-static _Thread_local const mproc_error_t *last_error;
+_Thread_local const mproc_error_t *mproc_thread_error;
 
 /* ---- reports that are kept ------------------------------------------------------------------------------------------ */
 
@@ -121,24 +121,19 @@ int mproc_fail_report(const mproc_report_t *report) {
 /* ---- the thread's last error ---------------------------------------------------------------------------------------- */
 
 const mproc_error_t *mproc_last_error(void) {
-    return last_error != NULL ? last_error : &mproc_no_error;
-}
-
-void mproc_error_clear(void) {
-    if (last_error != NULL)
-        last_error = NULL;
+    return mproc_thread_error != NULL ? mproc_thread_error : &mproc_no_error;
 }
 
 static void free_state(mplat_thread_end_t *end) {
     thread_state_t *ending = (thread_state_t *)end;
     state = NULL;
-    last_error = NULL;
+    mproc_thread_error = NULL;
     mproc_report_fini(&ending->report);
     mproc_free(ending);
 }
 
 void mproc_error_thread_fini(void) {
-    last_error = NULL;
+    mproc_thread_error = NULL;
     if (state != NULL) {
         (void)mplat_thread_at_end(NULL);
         free_state(&state->end);
@@ -167,13 +162,13 @@ int mproc_fail_error(const mproc_error_t *error) {
     thread_state_t *own = need_state();
     if (own != NULL) {
         (void)mproc_report_set(&own->report, error);
-        last_error = &own->report.error;
+        mproc_thread_error = &own->report.error;
         return code;
     }
-    last_error = &bare_errors[0];
+    mproc_thread_error = &bare_errors[0];
     for (size_t i = 0; i < sizeof bare_errors / sizeof bare_errors[0]; i++) {
         if (bare_errors[i].code == code)
-            last_error = &bare_errors[i];
+            mproc_thread_error = &bare_errors[i];
     }
     return code;
 }

@@ -36,8 +36,13 @@ int mproc_code_of_platform(int mplat_err);
 /* mproc_fail_error sets a whole report, copied; code MPROC_OK is not allowed. */
 int mproc_fail_error(const mproc_error_t *error);
 
-/* mproc_error_clear makes mproc_last_error() report MPROC_OK again, for a runner between two tasks. */
-void mproc_error_clear(void);
+/* mproc_error_clear makes mproc_last_error() report MPROC_OK again, for a runner between two tasks. It stands here because a chunk
+ * of a map does it for every item. */
+extern _Thread_local const mproc_error_t *mproc_thread_error; /* report.c's: NULL for none */
+static inline void mproc_error_clear(void) {
+    if (mproc_thread_error != NULL)
+        mproc_thread_error = NULL;
+}
 
 /* mproc_error_thread_fini frees what this thread's last error holds. The end of a thread does it by itself, except for the
  * main thread: mproc_fini does it there. */

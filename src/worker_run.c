@@ -85,18 +85,21 @@ typedef struct chunk {
     bool plain;
 } chunk_t;
 
-static void next_request(mproc_worker_t *worker, chunk_t *chunk, mproc_request_t *out_request) {
+/* next_request changes the call's request from one item to the next. */
+static void next_request(mproc_worker_t *worker, chunk_t *chunk) {
     const mproc_request_slot_t *slot = worker->request;
+    mproc_call_t *call = &worker->item_call;
     if (slot->kind == MPROC_WORK_LISTS) {
         uint32_t size;
         memcpy(&size, chunk->next_list, sizeof size);
-        out_request->args = chunk->next_list + sizeof size;
-        out_request->args_size = size;
+        call->request.args = chunk->next_list + sizeof size;
+        call->request.args_size = size;
         chunk->next_list += sizeof size + size;
         return;
     }
-    out_request->input = worker->input + (size_t)worker->runner.item * slot->item_size;
-    out_request->input_size = slot->item_size;
+    call->request.input = worker->input + (size_t)worker->runner.item * slot->item_size;
+    if (chunk->plain)
+        call->place = worker->output + (size_t)worker->runner.item * slot->output_size;
 }
 
 /* keep_plain puts an outcome that is not in its place yet there. */
@@ -148,10 +151,10 @@ static void fail_item(mproc_worker_t *worker, chunk_t *chunk, mproc_response_slo
     response->size = before;
 }
 
-static bool run_item(mproc_worker_t *worker, chunk_t *chunk, mproc_request_t *request) {
+static bool run_item(mproc_worker_t *worker, chunk_t *chunk) {
     mproc_outcome_t outcome;
-    next_request(worker, chunk, request);
-    mproc_call_run(&worker->item_call, request, &outcome);
+    next_request(worker, chunk);
+    mproc_call_run_again(&worker->item_call, &outcome);
     if (outcome.kind == MPROC_OUTCOME_FAILED)
         return false;
     if (worker->chunk_taken > 0)
@@ -165,17 +168,18 @@ static bool run_item(mproc_worker_t *worker, chunk_t *chunk, mproc_request_t *re
 
 static void run_chunk(mproc_worker_t *worker, mproc_response_slot_t *response) {
     const mproc_request_slot_t *slot = worker->request;
-    mproc_request_t request = {.task = worker->tasks[slot->task]};
     const unsigned char *data = payload(worker);
     chunk_t chunk = {.next_list = data, .plain = slot->output_size > 0};
     mproc_buffer_init(&chunk.records, &worker->source);
     worker->room.place = MPROC_PLACE_NONE;
     worker->input = data + mproc_align(slot->args_size);
     worker->output = chunk.plain ? (unsigned char *)(uintptr_t)worker->input + mproc_align(slot->input_size) : NULL;
+    worker->item_call.request = (mproc_request_t){.task = worker->tasks[slot->task], .input_size = slot->item_size};
+    worker->item_call.place_size = slot->output_size;
     bool good = true;
     response->failed = 0;
     response->report_size = 0;
-    while (worker->runner.item < slot->count && (good = run_item(worker, &chunk, &request))) {
+    while (worker->runner.item < slot->count && (good = run_item(worker, &chunk))) {
         worker->runner.item += worker->chunk_taken > 0 ? worker->chunk_taken : 1;
         worker->chunk_taken = 0;
         stamp_item(worker);
@@ -186,6 +190,7 @@ static void run_chunk(mproc_worker_t *worker, mproc_response_slot_t *response) {
     else
         fail_item(worker, &chunk, response);
     worker->chunk_taken = 0;
+    worker->item_call.place = NULL;
     worker->input = NULL;
     worker->output = NULL;
 }
