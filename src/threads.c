@@ -17,18 +17,25 @@ enum { ONCE_NEW = 0, ONCE_RUNNING, ONCE_DONE };
 
 #define WAIT_SLICE_NS INT64_C(1000000000)
 
-struct mproc_mutex {
+/* A pool of its own for each object: two threads never meet in one. The allocator is kept for leak checkers alone: APR may map
+ * its memory past malloc, and then they cannot see that the pool has it. */
+typedef struct home {
     apr_pool_t *pool;
+    apr_allocator_t *allocator;
+} home_t;
+
+struct mproc_mutex {
+    home_t home;
     apr_thread_mutex_t *mutex;
 };
 
 struct mproc_condition {
-    apr_pool_t *pool;
+    home_t home;
     apr_thread_cond_t *condition;
 };
 
 struct mproc_thread {
-    apr_pool_t *pool;
+    home_t home;
     apr_thread_t *thread;
     mproc_thread_fn *run;
     void *context;
@@ -55,7 +62,7 @@ int mproc_once(mproc_once_t *once, int (*prepare)(void)) {
 static int start_apr(void) {
     apr_status_t status = apr_initialize();
     if (status != APR_SUCCESS)
-        return mproc_fail(MPROC_ESYSTEM, "the Apache Portable Runtime does not start (APR status %d)", (int)status);
+        return mproc_fail(MPROC_ESYSTEM, "The Apache Portable Runtime does not start (APR status %d)", (int)status);
     return MPROC_OK;
 }
 
@@ -63,49 +70,42 @@ int mproc_apr_start(void) {
     return mproc_once(&apr_once, start_apr);
 }
 
-static int create_pool(apr_pool_t **out_pool) {
+static int make_home(home_t *home) {
     int err = mproc_apr_start();
-    *out_pool = NULL;
     if (err != MPROC_OK)
         return err;
-    /* A pool without a parent has an allocator of its own: two threads never meet in one. */
-    if (apr_pool_create_unmanaged_ex(out_pool, NULL, NULL) != APR_SUCCESS)
-        return mproc_fail(MPROC_ENOMEM, "no memory for a lock or a thread");
+    if (apr_pool_create_unmanaged_ex(&home->pool, NULL, NULL) != APR_SUCCESS)
+        return mproc_fail_memory("a lock or a thread");
+    home->allocator = apr_pool_allocator_get(home->pool);
     return MPROC_OK;
 }
 
-static void destroy_pool(apr_pool_t *pool) {
-    if (pool != NULL)
-        apr_pool_destroy(pool);
+static void free_home(home_t *home) {
+    if (home->pool != NULL)
+        apr_pool_destroy(home->pool);
 }
 
 static int fail_status(apr_status_t status, const char *what) {
+    if (status == APR_SUCCESS)
+        return MPROC_OK;
     if (APR_STATUS_IS_ENOMEM(status))
-        return mproc_fail(MPROC_ENOMEM, "no memory for a %s", what);
-    return mproc_fail(MPROC_ESYSTEM, "the system refuses a %s (APR status %d); does the program run too many?", what,
+        return mproc_fail_memory(what);
+    return mproc_fail(MPROC_ESYSTEM, "The system refuses a %s (APR status %d): the program may have too many", what,
                       (int)status);
 }
 
 int mproc_mutex_create(mproc_mutex_t **out_mutex) {
-    apr_pool_t *pool = NULL;
-    mproc_mutex_t *mutex = NULL;
-    apr_status_t status;
     *out_mutex = NULL;
-    int err = create_pool(&pool);
-    if (err != MPROC_OK)
-        goto done;
-    mutex = apr_palloc(pool, sizeof *mutex);
-    mutex->pool = pool;
-    status = apr_thread_mutex_create(&mutex->mutex, APR_THREAD_MUTEX_UNNESTED, pool);
-    if (status != APR_SUCCESS) {
-        err = fail_status(status, "mutex");
-        goto done;
-    }
-    *out_mutex = mutex;
-    pool = NULL;
-
-done:
-    destroy_pool(pool);
+    mproc_mutex_t *mutex = mproc_alloc_zero(1, sizeof *mutex);
+    if (mutex == NULL)
+        return mproc_fail_memory("a mutex");
+    int err = make_home(&mutex->home);
+    if (err == MPROC_OK)
+        err = fail_status(apr_thread_mutex_create(&mutex->mutex, APR_THREAD_MUTEX_UNNESTED, mutex->home.pool), "mutex");
+    if (err == MPROC_OK)
+        *out_mutex = mutex;
+    else
+        mproc_mutex_destroy(mutex);
     return err;
 }
 
@@ -118,30 +118,24 @@ void mproc_mutex_unlock(mproc_mutex_t *mutex) {
 }
 
 void mproc_mutex_destroy(mproc_mutex_t *mutex) {
-    if (mutex != NULL)
-        destroy_pool(mutex->pool);
+    if (mutex == NULL)
+        return;
+    free_home(&mutex->home);
+    mproc_free(mutex);
 }
 
 int mproc_condition_create(mproc_condition_t **out_condition) {
-    apr_pool_t *pool = NULL;
-    mproc_condition_t *condition = NULL;
-    apr_status_t status;
     *out_condition = NULL;
-    int err = create_pool(&pool);
-    if (err != MPROC_OK)
-        goto done;
-    condition = apr_palloc(pool, sizeof *condition);
-    condition->pool = pool;
-    status = apr_thread_cond_create(&condition->condition, pool);
-    if (status != APR_SUCCESS) {
-        err = fail_status(status, "condition variable");
-        goto done;
-    }
-    *out_condition = condition;
-    pool = NULL;
-
-done:
-    destroy_pool(pool);
+    mproc_condition_t *condition = mproc_alloc_zero(1, sizeof *condition);
+    if (condition == NULL)
+        return mproc_fail_memory("a condition variable");
+    int err = make_home(&condition->home);
+    if (err == MPROC_OK)
+        err = fail_status(apr_thread_cond_create(&condition->condition, condition->home.pool), "condition variable");
+    if (err == MPROC_OK)
+        *out_condition = condition;
+    else
+        mproc_condition_destroy(condition);
     return err;
 }
 
@@ -161,8 +155,10 @@ void mproc_condition_broadcast(mproc_condition_t *condition) {
 }
 
 void mproc_condition_destroy(mproc_condition_t *condition) {
-    if (condition != NULL)
-        destroy_pool(condition->pool);
+    if (condition == NULL)
+        return;
+    free_home(&condition->home);
+    mproc_free(condition);
 }
 
 static void *APR_THREAD_FUNC run_thread(apr_thread_t *self, void *context) {
@@ -172,35 +168,39 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *self, void *context) {
     return NULL;
 }
 
-int mproc_thread_create(mproc_thread_fn *run, void *context, size_t stack_size, mproc_thread_t **out_thread) {
-    apr_pool_t *pool = NULL;
-    mproc_thread_t *thread = NULL;
+static apr_status_t start_thread(mproc_thread_t *thread, size_t stack_size) {
     apr_threadattr_t *attributes = NULL;
-    apr_status_t status;
-    *out_thread = NULL;
-    int err = create_pool(&pool);
-    if (err != MPROC_OK)
-        goto done;
-    thread = apr_palloc(pool, sizeof *thread);
-    *thread = (mproc_thread_t){.pool = pool, .run = run, .context = context};
-    status = apr_threadattr_create(&attributes, pool);
+    mplat_signals_t before;
+    apr_status_t status = apr_threadattr_create(&attributes, thread->home.pool);
     if (status == APR_SUCCESS && stack_size > 0)
         status = apr_threadattr_stacksize_set(attributes, stack_size);
-    if (status == APR_SUCCESS) {
-        mplat_signals_t before;
-        mplat_signals_hold(&before);
-        status = apr_thread_create(&thread->thread, attributes, run_thread, thread, pool);
-        mplat_signals_release(&before);
-    }
-    if (status != APR_SUCCESS) {
-        err = fail_status(status, "thread");
-        goto done;
-    }
-    *out_thread = thread;
-    pool = NULL;
+    if (status != APR_SUCCESS)
+        return status;
+    mplat_signals_hold(&before);
+    status = apr_thread_create(&thread->thread, attributes, run_thread, thread, thread->home.pool);
+    mplat_signals_release(&before);
+    return status;
+}
 
-done:
-    destroy_pool(pool);
+static void free_thread(mproc_thread_t *thread) {
+    free_home(&thread->home);
+    mproc_free(thread);
+}
+
+int mproc_thread_create(mproc_thread_fn *run, void *context, size_t stack_size, mproc_thread_t **out_thread) {
+    *out_thread = NULL;
+    mproc_thread_t *thread = mproc_alloc_zero(1, sizeof *thread);
+    if (thread == NULL)
+        return mproc_fail_memory("a thread");
+    thread->run = run;
+    thread->context = context;
+    int err = make_home(&thread->home);
+    if (err == MPROC_OK)
+        err = fail_status(start_thread(thread, stack_size), "thread");
+    if (err == MPROC_OK)
+        *out_thread = thread;
+    else
+        free_thread(thread);
     return err;
 }
 
@@ -209,6 +209,6 @@ void mproc_thread_join(mproc_thread_t **thread) {
     if (*thread == NULL)
         return;
     (void)apr_thread_join(&result, (*thread)->thread);
-    destroy_pool((*thread)->pool);
+    free_thread(*thread);
     *thread = NULL;
 }
