@@ -413,6 +413,8 @@ static int priority_of(mplat_priority_t priority) {
 }
 
 TEST(platform_spawn, priority_is_as_asked) {
+    if (test_on_wine())
+        SKIP("wine ignores the class that CreateProcess is given");
     if (host_priority() != MPLAT_PRIORITY_NORMAL)
         SKIP("these tests run at a priority of their own");
     CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_INHERIT), MPLAT_PRIORITY_NORMAL);
@@ -422,6 +424,8 @@ TEST(platform_spawn, priority_is_as_asked) {
 }
 
 TEST(platform_spawn, high_priority_works_or_says_that_a_right_is_missing) {
+    if (test_on_wine())
+        SKIP("wine ignores the class that CreateProcess is given");
     mplat_spawn_options_t options = child_options(CHILD_ARGS("priority"));
     child_t child = {.output = MPLAT_NO_HANDLE};
     options.priority = MPLAT_PRIORITY_HIGH;
