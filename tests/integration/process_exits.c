@@ -279,13 +279,12 @@ TEST(process_exit, somebody_elses_kill_is_told_from_ours) {
 
 TEST(process_exit, handled_sigterm_is_an_exit) {
     char path[1024];
+    if (!host_has_terminate())
+        SKIP("there is no SIGTERM here");
     test_temp_path("ready", path, sizeof path);
     mproc_process_t *process = started(&(mproc_process_options_t){
         .target = &exits_at_terminate, .args = MPROC_ARGS(path, 3), .standard_error = {.kind = MPROC_STDIO_NULL}});
-    if (strcmp(await_file(path), "ready\n") != 0) {
-        mproc_process_destroy(process);
-        SKIP("there is no SIGTERM here");
-    }
+    REQUIRE_EQ_STR(await_file(path), "ready\n");
     REQUIRE_OK(mproc_process_terminate(process));
     mproc_exit_t exit = exit_of(process);
     CHECK_EQ_INT(exit.how, MPROC_EXIT_EXITED);
@@ -298,16 +297,14 @@ static mproc_process_t *start_deaf(void) {
     test_temp_path("deaf", path, sizeof path);
     mproc_process_t *process = started(&(mproc_process_options_t){
         .target = &exits_deaf, .args = MPROC_ARGS(path), .standard_error = {.kind = MPROC_STDIO_NULL}});
-    if (strcmp(await_file(path), "deaf\n") == 0)
-        return process;
-    mproc_process_destroy(process);
-    return NULL;
+    REQUIRE_EQ_STR(await_file(path), "deaf\n");
+    return process;
 }
 
 TEST(process_exit, stop_kills_one_that_ignores_sigterm) {
-    mproc_process_t *process = start_deaf();
-    if (process == NULL)
+    if (!host_has_terminate())
         SKIP("there is no SIGTERM here");
+    mproc_process_t *process = start_deaf();
     CHECK_OK(mproc_process_terminate(process));
     CHECK_ERR(mproc_process_join(process, 100), MPROC_ETIMEDOUT);
     CHECK_OK(mproc_process_stop(process, 100));

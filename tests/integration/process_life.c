@@ -220,7 +220,7 @@ TEST(process, usage_is_told_while_it_runs_and_after) {
     REQUIRE_OK(mproc_process_join(process, LONG_MS));
     REQUIRE_OK(mproc_process_usage(process, &usage));
     CHECK(usage.ended_ns >= usage.started_ns);
-    CHECK(usage.peak_memory_bytes > 0);
+    CHECK(usage.peak_memory_bytes > 0 || test_on_wine());
     CHECK(usage.user_ns + usage.system_ns >= 0);
     mproc_process_destroy(process);
 }

@@ -16,6 +16,9 @@ bool host_kill(int64_t pid);
 /* host_runs tells whether a process of this number runs; one that only waits to be collected does not. */
 bool host_runs(int64_t pid);
 
+/* host_has_terminate tells whether a process can be asked to end, by SIGTERM, and refuse. */
+bool host_has_terminate(void);
+
 /* host_ignore_terminate makes this process deaf to SIGTERM; false where there is no such thing. */
 bool host_ignore_terminate(void);
 

@@ -43,6 +43,10 @@ bool host_runs(int64_t pid) {
     return (kill((pid_t)pid, 0) == 0 || errno == EPERM) && !is_zombie(pid);
 }
 
+bool host_has_terminate(void) {
+    return true;
+}
+
 bool host_ignore_terminate(void) {
     return signal(SIGTERM, SIG_IGN) != SIG_ERR;
 }

@@ -32,6 +32,10 @@ bool host_runs(int64_t pid) {
     return runs;
 }
 
+bool host_has_terminate(void) {
+    return false;
+}
+
 bool host_ignore_terminate(void) {
     return false;
 }
