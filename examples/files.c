@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* files.c: walks folders with APR, so that the examples need no system's own calls. */
+#include "files.h"
+
+#include <apr_file_info.h>
+#include <apr_general.h>
+#include <apr_pools.h>
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool append(file_list_t *list, const char *path, int64_t size) {
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity > 0 ? 2 * list->capacity : 256;
+        file_entry_t *entries = realloc(list->entries, capacity * sizeof *entries);
+        if (entries == NULL)
+            return false;
+        list->entries = entries;
+        list->capacity = capacity;
+    }
+    size_t length = strlen(path) + 1;
+    char *copy = malloc(length);
+    if (copy == NULL)
+        return false;
+    list->entries[list->count++] = (file_entry_t){memcpy(copy, path, length), size};
+    return true;
+}
+
+static bool ends_with(const char *name, const char *suffix) {
+    size_t length = strlen(name), end = suffix != NULL ? strlen(suffix) : 0;
+    return end == 0 || (length >= end && strcmp(name + length - end, suffix) == 0);
+}
+
+static bool walk(file_list_t *list, const char *path, const char *suffix, apr_pool_t *parent);
+
+static bool walk_folder(file_list_t *list, const char *path, const char *suffix, apr_pool_t *pool) {
+    apr_dir_t *folder = NULL;
+    apr_finfo_t entry;
+    if (apr_dir_open(&folder, path, pool) != APR_SUCCESS)
+        return false;
+    for (;;) {
+        apr_status_t status = apr_dir_read(&entry, APR_FINFO_NAME, folder);
+        if (status != APR_SUCCESS && !APR_STATUS_IS_INCOMPLETE(status))
+            break;
+        if (strcmp(entry.name, ".") != 0 && strcmp(entry.name, "..") != 0)
+            (void)walk(list, apr_pstrcat(pool, path, "/", entry.name, (char *)NULL), suffix, pool);
+    }
+    apr_dir_close(folder);
+    return true;
+}
+
+static bool walk(file_list_t *list, const char *path, const char *suffix, apr_pool_t *parent) {
+    apr_pool_t *pool = NULL;
+    apr_finfo_t info;
+    bool found = false;
+    if (apr_pool_create(&pool, parent) != APR_SUCCESS)
+        return false;
+    apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_SIZE | APR_FINFO_LINK, pool);
+    if (status == APR_SUCCESS || APR_STATUS_IS_INCOMPLETE(status)) {
+        found = true;
+        if (info.filetype == APR_DIR)
+            found = walk_folder(list, path, suffix, pool);
+        else if (info.filetype == APR_REG && ends_with(path, suffix))
+            found = append(list, path, info.size);
+    }
+    apr_pool_destroy(pool);
+    return found;
+}
+
+bool files_add(file_list_t *list, const char *path, const char *suffix) {
+    apr_pool_t *pool = NULL;
+    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS)
+        return false;
+    bool found = walk(list, path, suffix, pool);
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return found;
+}
+
+void files_add_default(file_list_t *list) {
+    static const struct {
+        const char *path, *suffix;
+    } places[] = {
+        {"/usr/include", ".h"},
+        {"/usr/share/common-licenses", NULL},
+        {"C:/Program Files (x86)/Windows Kits/10/Include", ".h"},
+        {"C:/Windows/Licenses", NULL},
+        {"C:/Windows/System32/drivers/etc", NULL},
+        {"C:/Windows/inf", ".inf"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        (void)files_add(list, places[i].path, places[i].suffix);
+}
+
+static int compare(const void *left, const void *right) {
+    const file_entry_t *a = left, *b = right;
+    if (a->size != b->size)
+        return a->size < b->size ? 1 : -1;
+    return strcmp(a->path, b->path);
+}
+
+void files_sort(file_list_t *list) {
+    if (list->count > 0)
+        qsort(list->entries, list->count, sizeof list->entries[0], compare);
+}
+
+void files_free(file_list_t *list) {
+    for (size_t i = 0; i < list->count; i++)
+        free(list->entries[i].path);
+    free(list->entries);
+    *list = (file_list_t){0};
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* files.h: finds the files that the examples work on. No part of mproc. */
+#ifndef EXAMPLES_FILES_H
+#define EXAMPLES_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct file_entry {
+    char *path; /* UTF-8 */
+    int64_t size;
+} file_entry_t;
+
+/* All zero at first. */
+typedef struct file_list {
+    file_entry_t *entries;
+    size_t count, capacity;
+} file_list_t;
+
+/* Adds a file, or all files below a folder whose names end with suffix (NULL: all of them); links are not followed. False when
+ * the path cannot be read or memory is short. */
+bool files_add(file_list_t *list, const char *path, const char *suffix);
+
+/* Adds the C headers and the licence texts of this machine, as far as it has any. */
+void files_add_default(file_list_t *list);
+
+/* Sorts by size, largest first; files of one size by path. */
+void files_sort(file_list_t *list);
+
+void files_free(file_list_t *list);
+
+#endif
