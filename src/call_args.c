@@ -142,19 +142,34 @@ static const char *range_of(char letter) {
     return letter == 'x' ? "int64_t" : "uint64_t";
 }
 
+/* Which argument a value is: a keyword, or a position from 1. */
+typedef struct place {
+    const char *keyword; /* NULL for a positional argument */
+    size_t position;
+} place_t;
+
 #define PLACE_MAX 128
 
-static int check_value(mproc_call_t *call, const char *place, char letter, const mproc_value_t *value) {
+static const char *describe(place_t place, char text[PLACE_MAX]) {
+    if (place.keyword != NULL)
+        (void)snprintf(text, PLACE_MAX, "keyword argument '%s'", place.keyword);
+    else
+        (void)snprintf(text, PLACE_MAX, "argument %zu", place.position);
+    return text;
+}
+
+static int check_value(mproc_call_t *call, place_t place, char letter, const mproc_value_t *value) {
+    char text[PLACE_MAX];
+    char number[32];
     mproc_kind_t kind = mproc_value_kind(value);
     if (!is_kind(letter, kind))
-        return mproc_fail(MPROC_ETYPE, "Task '%s': %s must be %s, not %s", task_name(call), place, expected_by(letter),
-                          mproc_kind_name(kind));
+        return mproc_fail(MPROC_ETYPE, "Task '%s': %s must be %s, not %s", task_name(call), describe(place, text),
+                          expected_by(letter), mproc_kind_name(kind));
     if (is_in_range(letter, value))
         return MPROC_OK;
-    char number[32];
     (void)mproc_value_repr(value, number, sizeof number);
-    return mproc_fail(MPROC_ETYPE, "Task '%s': %s is %s, which does not fit %s", task_name(call), place, number,
-                      range_of(letter));
+    return mproc_fail(MPROC_ETYPE, "Task '%s': %s is %s, which does not fit %s", task_name(call), describe(place, text),
+                      number, range_of(letter));
 }
 
 /* A va_list that can be passed on by address: where it is an array type, a parameter's address is something else. */
@@ -228,11 +243,9 @@ static int check_args(mproc_call_t *call, const char *format) {
     size_t index = 0;
     for (const char *letter = format; *letter != '\0' && err == MPROC_OK; letter++) {
         const mproc_value_t *value = mproc_value_at(call->args, index);
-        char place[PLACE_MAX];
         if (value == NULL || *letter == '|')
             continue;
-        (void)snprintf(place, sizeof place, "argument %zu", ++index);
-        err = check_value(call, place, *letter, value);
+        err = check_value(call, (place_t){NULL, ++index}, *letter, value);
     }
     return err;
 }
@@ -273,9 +286,7 @@ int mproc_call_kwarg(mproc_call_t *call, const char *keyword, const char *format
     const mproc_value_t *value = mproc_value_get(call->kwargs, keyword);
     if (value == NULL)
         return MPROC_OK;
-    char place[PLACE_MAX];
-    (void)snprintf(place, sizeof place, "keyword argument '%s'", keyword);
-    err = check_value(call, place, format[0], value);
+    err = check_value(call, (place_t){keyword, 0}, format[0], value);
     if (err != MPROC_OK)
         return mproc_call_note(call, err);
     pointers_t pointers;
