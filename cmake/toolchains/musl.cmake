@@ -13,4 +13,5 @@ set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
 # Static programs: the musl loader need not be installed where they run.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
+# Debian's musl-gcc leaves out the index of the unwind tables, which back-traces need and every other compiler adds.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--eh-frame-hdr")

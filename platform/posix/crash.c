@@ -93,12 +93,13 @@ static bool take_frame(uintptr_t address, void *context) {
     return true;
 }
 
-/* On a damaged stack the unwinder itself crashes. What it has found until then is kept. */
+/* On a damaged stack the unwinder itself crashes, and without tables it aborts. What it has found until then is kept. */
 static void unwind_guarded(void) {
     sigset_t deadly;
     sigemptyset(&deadly);
     sigaddset(&deadly, SIGSEGV);
     sigaddset(&deadly, SIGBUS);
+    sigaddset(&deadly, SIGABRT);
     if (sigsetjmp(unwinding_failed, 1) == 0) {
         unwinding = 1;
         pthread_sigmask(SIG_UNBLOCK, &deadly, NULL);

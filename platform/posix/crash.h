@@ -29,6 +29,9 @@ mplat_crash_place_t mplat_crash_place(const void *signal_context);
 /* mplat_crash_peek reads a word of this process's memory; false where there is none. */
 bool mplat_crash_peek(uintptr_t address, uintptr_t *out_word);
 
+/* mplat_crash_follows_call tells whether a call instruction ends at address, where it knows the machine's; else false. */
+bool mplat_crash_follows_call(uintptr_t address);
+
 /* mplat_crash_module tells which loaded file an address is in: what to subtract from it, and the path. */
 bool mplat_crash_module(uintptr_t address, uintptr_t *out_base, char *path, size_t size);
 

@@ -37,6 +37,23 @@ bool mplat_crash_peek(uintptr_t address, uintptr_t *out_word) {
     return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)sizeof *out_word;
 }
 
+bool mplat_crash_follows_call(uintptr_t address) {
+#if defined(__x86_64__) || defined(__i386__)
+    /* "e8" and four bytes, or "ff" with 2 in the middle of the next byte and up to five more. */
+    unsigned char before[8] = {0};
+    struct iovec to = {before + 1, 7}, from = {(void *)(address - 7), 7};
+    if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != 7)
+        return false;
+    for (size_t length = 2; length <= 7; length++)
+        if (before[8 - length] == 0xff && (before[9 - length] >> 3 & 7) == 2)
+            return true;
+    return before[3] == 0xe8;
+#else
+    (void)address;
+    return false;
+#endif
+}
+
 /* glibc's struct dl_find_object since 2.35; an older glibc's headers, and other libraries, have none. */
 typedef struct found_object {
     unsigned long long flags;

@@ -19,6 +19,11 @@ bool mplat_crash_peek(uintptr_t address, uintptr_t *out_word) {
     return false;
 }
 
+bool mplat_crash_follows_call(uintptr_t address) {
+    (void)address;
+    return false;
+}
+
 /* An ELF program that is not position-independent has absolute addresses in its tables: {0x7f "ELF", … type at 16}. */
 static bool is_fixed_program(const unsigned char *image) {
     uint16_t type = 0;
