@@ -29,11 +29,11 @@ void mproc_task_register(mproc_task_t *task) {
     } while (!atomic_compare_exchange_weak_explicit(&latest, &head, task, memory_order_release, memory_order_relaxed));
 }
 
-static bool comes_before(const mproc_task_t *left, const mproc_task_t *right) {
-    int order = strcmp(left->name, right->name);
+static bool comes_before(const mproc_task_t *task, const mproc_task_t *other) {
+    int order = strcmp(task->name, other->name);
     if (order == 0)
-        order = strcmp(left->file, right->file);
-    return order < 0 || (order == 0 && left->line < right->line);
+        order = strcmp(task->file, other->file);
+    return order < 0 || (order == 0 && task->line < other->line);
 }
 
 static mproc_task_t *merge(mproc_task_t *left, mproc_task_t *right) {

@@ -20,12 +20,16 @@ static uint64_t read_number(const unsigned char *at, size_t size) {
 }
 
 static int64_t sign_extend(uint64_t number, size_t size) {
-    unsigned shift = (unsigned)(64 - 8 * size);
-    uint64_t sign = UINT64_C(1) << (8 * size - 1);
-    uint64_t extended = (number & sign) != 0 && shift != 0 ? number | UINT64_MAX << (64 - shift) : number;
-    int64_t result;
-    memcpy(&result, &extended, sizeof result);
-    return result;
+    switch (size) {
+    case 1:
+        return (int8_t)number;
+    case 2:
+        return (int16_t)number;
+    case 4:
+        return (int32_t)number;
+    default:
+        return (int64_t)number;
+    }
 }
 
 static double read_float(uint64_t number) {

@@ -127,17 +127,17 @@ static bool build(builder_t *builder) {
     return builder->at == builder->end && builder->objects == builder->objects_end;
 }
 
-static int make_room(mproc_tree_t **tree, size_t size) {
-    if (*tree != NULL && size <= (*tree)->capacity)
-        return MPROC_OK;
+/* A tree with room for size bytes: the given one, or a new one in its place. */
+static mproc_tree_t *make_room(mproc_tree_t *tree, size_t size) {
+    if (tree != NULL && size <= tree->capacity)
+        return tree;
     if (size < TREE_FIRST)
         size = TREE_FIRST;
-    mproc_tree_destroy(*tree);
-    *tree = mproc_alloc(sizeof **tree + size);
-    if (*tree == NULL)
-        return mproc_fail_memory("a received value");
-    (*tree)->capacity = size;
-    return MPROC_OK;
+    mproc_tree_destroy(tree);
+    tree = mproc_alloc(sizeof *tree + size);
+    if (tree != NULL)
+        tree->capacity = size;
+    return tree;
 }
 
 int mproc_tree_decode(const void *data, size_t size, const mproc_value_limits_t *limits, mproc_tree_t **tree) {
@@ -150,20 +150,21 @@ int mproc_tree_decode(const void *data, size_t size, const mproc_value_limits_t 
     /* Each value took a byte of the data at least, so only a 32-bit system can get here with too many. */
     if (shape.values > (SIZE_MAX / 2 - shape.text_bytes) / sizeof(msgpack_object))
         return mproc_fail_memory("a received value");
-    err = make_room(tree, shape.values * sizeof(msgpack_object) + shape.text_bytes);
-    if (err != MPROC_OK)
-        return err;
+    mproc_tree_t *made = make_room(*tree, shape.values * sizeof(msgpack_object) + shape.text_bytes);
+    *tree = made;
+    if (made == NULL)
+        return mproc_fail_memory("a received value");
 
     builder_t builder;
     builder.at = data;
     builder.end = builder.at + size;
-    builder.objects = (msgpack_object *)(void *)(*tree)->room;
+    builder.objects = (msgpack_object *)(void *)made->room;
     builder.objects_end = builder.objects + shape.values;
     builder.text = (char *)builder.objects_end;
     builder.text_end = builder.text + shape.text_bytes;
     builder.open.depth = 0;
-    (*tree)->built = build(&builder);
-    if (!(*tree)->built)
+    made->built = build(&builder);
+    if (!made->built)
         return mproc_fail(MPROC_EMALFORMED, "Malformed value: its bytes changed while they were read");
     return MPROC_OK;
 }

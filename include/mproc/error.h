@@ -65,20 +65,20 @@ typedef struct mproc_exit {
  * mproc_last_error() they stay until the next failing call of the same thread, for a process until it is destroyed, for a
  * result until it is released. */
 typedef struct mproc_error {
-    int code;             /* one of MPROC_ERRORS, or MPROC_OK */
-    int os_code;          /* errno or GetLastError(), 0 when the system gave none */
-    const char *message;  /* a sentence that says what happened and what to do */
-    const char *task;     /* name of the task */
-    int task_code;        /* what the task gave to mproc_call_fail, or returned */
-    int64_t item;         /* index of the item of a map, -1 when there is none */
-    int64_t pid;          /* process id of the child or worker, 0 when there is none */
-    mproc_exit_t exit;    /* how that process ended */
-    bool has_address;     /* a crash that touched memory: address is where */
-    uint64_t address;     /* valid with has_address */
-    bool out_of_memory;   /* the system killed a process for want of memory about then */
-    const char *file;     /* source file of the mproc_call_fail */
-    int line;             /* its line, 0 when not known */
-    const char *backtrace; /* a crash: a line a frame, innermost first: "#0  divide+0x12 (program)\n" */
+    int code;                /* one of MPROC_ERRORS, or MPROC_OK */
+    int os_code;             /* errno or GetLastError(), 0 when the system gave none */
+    const char *message;     /* a sentence that says what happened and what to do */
+    const char *task;        /* name of the task */
+    const char *file;        /* source file of the mproc_call_fail */
+    int line;                /* its line, 0 when not known */
+    int task_code;           /* what the task gave to mproc_call_fail, or returned */
+    int64_t item;            /* index of the item of a map, -1 when there is none */
+    int64_t pid;             /* process id of the child or worker, 0 when there is none */
+    mproc_exit_t exit;       /* how that process ended */
+    uint64_t address;        /* of a crash that touched memory, valid with has_address */
+    bool has_address;
+    bool out_of_memory;      /* the system killed a process for want of memory about then */
+    const char *backtrace;   /* a crash: a line a frame, innermost first: "#0  divide+0x12 (program)\n" */
     const char *stderr_tail; /* last lines the worker wrote to its standard error, where it is captured */
 } mproc_error_t;
 
