@@ -23,7 +23,7 @@ int64_t mplat_wall_ns(void) {
 }
 
 void mplat_sleep_ms(int64_t ms) {
-    mplat_deadline_t deadline = mplat_deadline_in_ms(ms);
+    mplat_deadline_t deadline = mplat_deadline_in_ms(ms < 0 ? 0 : ms);
     for (DWORD left = mplat_deadline_left(deadline); left > 0; left = mplat_deadline_left(deadline))
         Sleep(left);
 }

@@ -10,10 +10,30 @@
 #define ERROR_ELEVATION_REQUIRED 740
 #endif
 
-static _Thread_local mplat_failure_t last_failure = {0, ""};
+/* Slots of the system's and no _Thread_local: mingw's emulation of that takes memory and a semaphore at its first use, and
+ * aborts when there is none. A failure for want of memory must not. */
+static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+static DWORD code_slot = TLS_OUT_OF_INDEXES, step_slot = TLS_OUT_OF_INDEXES;
+
+static BOOL CALLBACK create_slots(INIT_ONCE *unused, void *argument, void **context) {
+    (void)unused;
+    (void)argument;
+    (void)context;
+    code_slot = TlsAlloc();
+    step_slot = TlsAlloc();
+    return TRUE;
+}
+
+static void note(DWORD os_code, const char *step) {
+    InitOnceExecuteOnce(&once, create_slots, NULL, NULL);
+    TlsSetValue(code_slot, (void *)(uintptr_t)os_code);
+    TlsSetValue(step_slot, (void *)(uintptr_t)step);
+}
 
 mplat_failure_t mplat_failure(void) {
-    return last_failure;
+    InitOnceExecuteOnce(&once, create_slots, NULL, NULL);
+    const char *step = TlsGetValue(step_slot);
+    return (mplat_failure_t){(int)(uintptr_t)TlsGetValue(code_slot), step != NULL ? step : ""};
 }
 
 static const struct {
@@ -70,12 +90,12 @@ static int meaning(DWORD os_code) {
 }
 
 int mplat_fail(int err, const char *step) {
-    last_failure = (mplat_failure_t){0, step};
+    note(0, step);
     return err;
 }
 
 int mplat_fail_os(DWORD os_code, const char *step) {
-    last_failure = (mplat_failure_t){(int)os_code, step};
+    note(os_code, step);
     return meaning(os_code);
 }
 

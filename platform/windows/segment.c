@@ -42,9 +42,9 @@ int mplat_segment_create(size_t size, mplat_segment_t **out_segment) {
     HANDLE section = mplat_sys.CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE,
                                                   (DWORD)((uint64_t)size >> 32), (DWORD)size, NULL);
     if (section == NULL) {
-        int err = mplat_fail_last("CreateFileMapping");
-        /* A full disk under the page file, and a size beyond what the system can count, are want of memory too. */
         DWORD os_code = GetLastError();
+        int err = mplat_fail_os(os_code, "CreateFileMapping");
+        /* A full disk under the page file, and a size beyond what the system can count, are want of memory too. */
         return os_code == ERROR_DISK_FULL || os_code == ERROR_INVALID_PARAMETER ? MPLAT_ENOMEM : err;
     }
     return map(section, size, out_segment);
