@@ -146,6 +146,15 @@ int mplat_process_prepare(bool own_group, mplat_process_t **out_process) {
 }
 
 int mplat_process_adopt(mplat_process_t *process, pid_t pid, int pidfd) {
+    /* Where starting it gave none. Nobody has waited for the child yet, so that the number is still its own. */
+    if (pidfd < 0)
+        pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0) {
+        int saved = errno;
+        kill(pid, SIGKILL);
+        mplat_process_reap_now(pid);
+        return mplat_fail(saved, "pidfd_open");
+    }
     process->pid = pid;
     process->pidfd = pidfd;
     return 0;

@@ -17,25 +17,13 @@ static int run_child(void *argument) {
     mplat_child_run(argument);
 }
 
-/* One after the other would do for a system without CLONE_PIDFD (an emulator): nobody has waited for the child yet, so
- * that its number is still its own. */
 static pid_t start(void *stack, mplat_spawn_plan_t *plan, int *out_pidfd) {
-    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    const int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
     pid_t pid = clone(run_child, (char *)stack + STACK_SIZE, flags | CLONE_PIDFD, plan, out_pidfd);
     if (pid >= 0 || errno != EINVAL)
         return pid;
-    pid = clone(run_child, (char *)stack + STACK_SIZE, flags, plan);
-    if (pid < 0)
-        return pid;
-    *out_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (*out_pidfd < 0) {
-        int saved = errno;
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        errno = saved;
-        return -1;
-    }
-    return pid;
+    *out_pidfd = -1; /* an emulator that does not know the last flag: the pidfd is opened afterwards */
+    return clone(run_child, (char *)stack + STACK_SIZE, flags, plan);
 }
 
 pid_t mplat_os_process_start(const struct mplat_spawn_plan *plan, int *out_pidfd) {
