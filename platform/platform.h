@@ -109,6 +109,9 @@ void mplat_sleep_ms(int64_t ms);
 int mplat_cpu_count(void);
 
 size_t mplat_page_size(void);
+
+/* mplat_is_terminal tells whether standard stream 0, 1 or 2 is a terminal (a console on Windows). */
+bool mplat_is_terminal(int stream);
 int64_t mplat_self_pid(void);
 
 /* mplat_parent_pid is the process that started this one, 0 when it has ended. */

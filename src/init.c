@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "platform/platform.h"
+#include "pool_list.h"
 #include "process_list.h"
 #include "registry.h"
 #include "report.h"
@@ -65,6 +66,7 @@ void mproc_fini(void) {
     if (program_pid == 0 || mproc_program_is_copy())
         return;
     atomic_store(&ending, true);
+    mproc_pools_fini();
     mproc_processes_end();
     mproc_error_thread_fini();
 }

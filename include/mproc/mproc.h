@@ -5,6 +5,7 @@
 
 #include <mproc/args.h>
 #include <mproc/error.h>
+#include <mproc/pool.h>
 #include <mproc/process.h>
 #include <mproc/task.h>
 #include <mproc/version.h>

@@ -169,3 +169,8 @@ const char *mplat_signal_name(uint32_t code) {
         return NULL;
     }
 }
+
+bool mplat_is_terminal(int stream) {
+    (void)stream;
+    return false;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool_list.c: all pools of the program. */
+#include "pool_list.h"
+
+#include "core.h"
+#include "memory.h"
+#include "platform/platform.h"
+
+#define FINI_PATIENCE_MS 5000
+
+/* A thread that ends by itself. */
+typedef struct tomb {
+    mproc_node_t node;
+    mproc_thread_t *thread;
+} tomb_t;
+
+static mproc_once_t once;
+static mproc_mutex_t *mutex;
+static mproc_node_t pools = {&pools, &pools};
+static mproc_node_t tombs = {&tombs, &tombs};
+
+static int make_mutex(void) {
+    return mproc_mutex_create(&mutex);
+}
+
+static void join_dead(void) {
+    mproc_node_t *node = NULL;
+    mproc_mutex_lock(mutex);
+    while ((node = mproc_list_first(&tombs)) != NULL) {
+        tomb_t *tomb = MPROC_OWNER(node, tomb_t, node);
+        mproc_list_remove(node);
+        mproc_mutex_unlock(mutex);
+        mproc_thread_join(&tomb->thread);
+        mproc_free(tomb);
+        mproc_mutex_lock(mutex);
+    }
+    mproc_mutex_unlock(mutex);
+}
+
+int mproc_pool_list_add(mproc_pool_t *pool) {
+    int err = mproc_once(&once, make_mutex);
+    if (err != MPROC_OK)
+        return err;
+    /* Taken now: the end of an orphan must not fail. */
+    pool->tomb = mproc_alloc(sizeof(tomb_t));
+    if (pool->tomb == NULL)
+        return mproc_fail_memory("a pool");
+    join_dead();
+    mproc_mutex_lock(mutex);
+    mproc_list_append(&pools, &pool->all);
+    mproc_mutex_unlock(mutex);
+    return MPROC_OK;
+}
+
+void mproc_pool_list_remove(mproc_pool_t *pool) {
+    mproc_free(pool->tomb);
+    pool->tomb = NULL;
+    if (mproc_list_empty(&pool->all))
+        return;
+    mproc_mutex_lock(mutex);
+    mproc_list_remove(&pool->all);
+    mproc_mutex_unlock(mutex);
+    join_dead();
+}
+
+void mproc_pool_bury(mproc_pool_t *pool) {
+    tomb_t *tomb = pool->tomb;
+    tomb->thread = pool->thread;
+    mproc_mutex_lock(mutex);
+    mproc_list_remove(&pool->all);
+    mproc_mutex_unlock(mutex);
+    mproc_pool_finish(pool);
+    mproc_mutex_lock(mutex);
+    mproc_list_append(&tombs, &tomb->node);
+    mproc_mutex_unlock(mutex);
+}
+
+/* Other threads of the program may still use the pool: it is ended, but not freed. */
+static void end_pool(mproc_pool_t *pool) {
+    int64_t patience = mproc_core_after(FINI_PATIENCE_MS);
+    (void)mproc_pool_terminate(pool);
+    mproc_core_lock(pool);
+    while (!pool->ended && !mproc_notice_inside(pool) && mplat_clock_ns() < patience)
+        mproc_core_sleep(pool, patience);
+    bool join = pool->ended && !mproc_notice_inside(pool);
+    mproc_core_unlock(pool);
+    if (join && !pool->orphan)
+        mproc_thread_join(&pool->thread);
+}
+
+void mproc_pools_fini(void) {
+    mproc_node_t *node = NULL;
+    if (mutex == NULL)
+        return;
+    mproc_mutex_lock(mutex);
+    while ((node = mproc_list_first(&pools)) != NULL) {
+        mproc_pool_t *pool = MPROC_OWNER(node, mproc_pool_t, all);
+        mproc_list_remove(node);
+        mproc_mutex_unlock(mutex);
+        end_pool(pool);
+        mproc_mutex_lock(mutex);
+    }
+    mproc_mutex_unlock(mutex);
+    join_dead();
+}
