@@ -34,8 +34,8 @@ int mplat_bell_open(mplat_handle_t handle, mplat_bell_t **out_bell) {
     return 0;
 }
 
-void mplat_bell_ring(mplat_bell_t *bell) {
-    SetEvent(bell->event);
+int mplat_bell_ring(mplat_bell_t *bell) {
+    return SetEvent(bell->event) ? 0 : mplat_fail_last("SetEvent");
 }
 
 void mplat_bell_destroy(mplat_bell_t *bell) {

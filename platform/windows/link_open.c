@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_open.c: makes the pipe of a link: both ends in the parent, then the inherited one in the child. */
+/* link_open.c: makes the pipe of a link, gives one end to the child, and takes it there. */
 #include "link_private.h"
 #include "syscalls.h"
 
@@ -10,6 +10,11 @@
 
 /* A whole message of the largest size fits, so that a sender rarely waits for its reader. */
 enum { PIPE_BUFFER = MPLAT_LINK_MESSAGE_MAX + 4096, ID_BYTES = MPLAT_LINK_ID_SIZE / 2, NAME_SIZE = 64 };
+
+typedef struct mailbox {
+    uint64_t child_end; /* its handle in the child */
+    char id[MPLAT_LINK_ID_SIZE];
+} mailbox_t;
 
 static const wchar_t pipe_folder[] = L"\\\\.\\pipe\\mproc-";
 static const wchar_t name_start[] = L"\\mproc-"; /* as the system tells the name of an open pipe */
@@ -43,7 +48,6 @@ static int make_pipe(const char *id, HANDLE *out_parent_end, HANDLE *out_child_e
         err = mplat_fail_last("CreateNamedPipe");
         goto done;
     }
-    access.bInheritHandle = TRUE;
     *out_child_end = mplat_sys.CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, &access, OPEN_EXISTING,
                                            FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
     if (*out_child_end == INVALID_HANDLE_VALUE)
@@ -53,36 +57,64 @@ done:
     return err;
 }
 
-int mplat_link_create(mplat_link_t **out_link, HANDLE *out_child_end, char marker[MPLAT_LINK_MARKER_SIZE]) {
-    char id[MPLAT_LINK_ID_SIZE + 1];
+static int make_mailbox(mplat_link_offer_t *offer) {
+    SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
+    offer->mailbox =
+        mplat_sys.CreateFileMappingW(INVALID_HANDLE_VALUE, &inheritable, PAGE_READWRITE, 0, sizeof(mailbox_t), NULL);
+    if (offer->mailbox == NULL)
+        return mplat_fail_last("make mailbox of link");
+    snprintf(offer->marker, sizeof offer->marker, "1:%llx:%s", (unsigned long long)(uintptr_t)offer->mailbox,
+             offer->id);
+    return 0;
+}
+
+int mplat_link_create(mplat_link_t **out_link, mplat_link_offer_t *offer) {
     mplat_link_t *link = mplat_sys.calloc(1, sizeof *link);
-    int err = 0;
     *out_link = NULL;
-    *out_child_end = NULL;
+    *offer = (mplat_link_offer_t){.child_end = NULL, .mailbox = NULL};
     if (link == NULL)
         return mplat_fail(MPLAT_ENOMEM, "create link");
     link->is_parent = true;
-    err = make_id(id);
+    int err = make_id(offer->id);
     if (err == 0)
-        err = make_pipe(id, &link->pipe, out_child_end);
+        err = make_pipe(offer->id, &link->pipe, &offer->child_end);
+    if (err == 0)
+        err = make_mailbox(offer);
     if (err == 0)
         err = mplat_link_init(link);
     if (err != 0) {
-        mplat_close(out_child_end);
+        mplat_link_withdraw(offer);
         mplat_link_destroy(link);
         return err;
     }
-    snprintf(marker, MPLAT_LINK_MARKER_SIZE, "1:%llx:%s", (unsigned long long)(uintptr_t)*out_child_end, id);
     *out_link = link;
     return 0;
 }
 
-int mplat_link_attach(mplat_link_t *link, HANDLE child) {
-    HANDLE self = GetCurrentProcess();
-    if (mplat_sys.DuplicateHandle(self, child, self, &link->peer, 0, FALSE, DUPLICATE_SAME_ACCESS))
-        return 0;
-    return mplat_fail_last("duplicate process handle");
+int mplat_link_give(mplat_link_t *link, mplat_link_offer_t *offer, HANDLE child) {
+    HANDLE self = GetCurrentProcess(), in_child = NULL;
+    if (!mplat_sys.DuplicateHandle(self, child, self, &link->peer, 0, FALSE, DUPLICATE_SAME_ACCESS))
+        return mplat_fail_last("duplicate process handle");
+    mailbox_t *mailbox = mplat_sys.MapViewOfFile(offer->mailbox, FILE_MAP_WRITE, 0, 0, sizeof *mailbox);
+    if (mailbox == NULL)
+        return mplat_fail_last("fill mailbox of link");
+    if (!mplat_sys.DuplicateHandle(self, offer->child_end, child, &in_child, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+        int err = mplat_fail_last("give link");
+        UnmapViewOfFile(mailbox);
+        return err;
+    }
+    mailbox->child_end = (uint64_t)(uintptr_t)in_child;
+    memcpy(mailbox->id, offer->id, sizeof mailbox->id);
+    UnmapViewOfFile(mailbox);
+    return 0;
 }
+
+void mplat_link_withdraw(mplat_link_offer_t *offer) {
+    mplat_close(&offer->child_end);
+    mplat_close(&offer->mailbox);
+}
+
+/* ---- in the child -------------------------------------------------------------------------------------------------- */
 
 /* Takes lower-case hexadecimal digits, at least one and at most 16, and moves *text behind them. */
 static bool read_hex(const wchar_t **text, uint64_t *out_value) {
@@ -96,20 +128,40 @@ static bool read_hex(const wchar_t **text, uint64_t *out_value) {
     return true;
 }
 
-static bool read_marker(const wchar_t *marker, HANDLE *out_pipe, const wchar_t **out_id) {
+static bool read_marker(const wchar_t *marker, HANDLE *out_mailbox, char id[MPLAT_LINK_ID_SIZE]) {
     uint64_t value = 0;
     if (wcsncmp(marker, L"1:", 2) != 0)
         return false;
     marker += 2;
-    if (!read_hex(&marker, &value) || value > UINTPTR_MAX || *marker != L':')
+    if (!read_hex(&marker, &value) || value > UINTPTR_MAX || *marker != L':' ||
+        wcslen(marker + 1) != MPLAT_LINK_ID_SIZE)
         return false;
-    *out_pipe = (HANDLE)(uintptr_t)value;
-    *out_id = marker + 1;
-    return wcslen(*out_id) == MPLAT_LINK_ID_SIZE;
+    for (size_t i = 0; i < MPLAT_LINK_ID_SIZE; i++) {
+        if (marker[i + 1] > 0x7F)
+            return false;
+        id[i] = (char)marker[i + 1];
+    }
+    *out_mailbox = (HANDLE)(uintptr_t)value;
+    return true;
+}
+
+/* Empties the mailbox of that id: the handle of the child's end. */
+static bool empty_mailbox(HANDLE handle, const char *id, HANDLE *out_pipe) {
+    if (!mplat_is_handle(handle))
+        return false;
+    mailbox_t *mailbox = mplat_sys.MapViewOfFile(handle, FILE_MAP_READ, 0, 0, sizeof *mailbox);
+    if (mailbox == NULL)
+        return false;
+    bool ours = memcmp(mailbox->id, id, sizeof mailbox->id) == 0;
+    *out_pipe = ours ? (HANDLE)(uintptr_t)mailbox->child_end : NULL;
+    UnmapViewOfFile(mailbox);
+    if (ours)
+        mplat_close(&handle);
+    return ours;
 }
 
 /* Whether the handle is an end of the pipe with that id. */
-static bool is_our_pipe(HANDLE pipe, const wchar_t *id) {
+static bool is_our_pipe(HANDLE pipe, const char *id) {
     union {
         FILE_NAME_INFO info;
         unsigned char bytes[sizeof(FILE_NAME_INFO) + NAME_SIZE * sizeof(wchar_t)];
@@ -119,17 +171,21 @@ static bool is_our_pipe(HANDLE pipe, const wchar_t *id) {
         !GetFileInformationByHandleEx(pipe, FileNameInfo, &name, sizeof name))
         return false;
     const wchar_t *text = name.info.FileName;
-    return name.info.FileNameLength == (start + MPLAT_LINK_ID_SIZE) * sizeof(wchar_t) &&
-           wcsncmp(text, name_start, start) == 0 && wcsncmp(text + start, id, MPLAT_LINK_ID_SIZE) == 0;
+    if (name.info.FileNameLength != (start + MPLAT_LINK_ID_SIZE) * sizeof(wchar_t) ||
+        wcsncmp(text, name_start, start) != 0)
+        return false;
+    size_t same = 0;
+    while (same < MPLAT_LINK_ID_SIZE && text[start + same] == (wchar_t)id[same])
+        same++;
+    return same == MPLAT_LINK_ID_SIZE;
 }
 
 int mplat_link_open(const wchar_t *marker, mplat_link_t **out_link) {
-    HANDLE pipe = NULL;
-    const wchar_t *id = NULL;
+    HANDLE mailbox = NULL, pipe = NULL;
+    char id[MPLAT_LINK_ID_SIZE];
     *out_link = NULL;
-    if (!read_marker(marker, &pipe, &id) || !is_our_pipe(pipe, id))
+    if (!read_marker(marker, &mailbox, id) || !empty_mailbox(mailbox, id, &pipe) || !is_our_pipe(pipe, id))
         return mplat_fail(MPLAT_EMALFORMED, "take link");
-    SetHandleInformation(pipe, HANDLE_FLAG_INHERIT, 0);
 
     mplat_link_t *link = mplat_sys.calloc(1, sizeof *link);
     if (link == NULL) {

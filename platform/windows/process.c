@@ -79,8 +79,10 @@ int mplat_process_usage(mplat_process_t *process, mplat_usage_t *out_usage) {
         return mplat_fail_last("GetProcessTimes");
     out_usage->user_ns = nanoseconds(user);
     out_usage->system_ns = nanoseconds(kernel);
-    if (K32GetProcessMemoryInfo(process->process, &memory, sizeof memory))
+    if (K32GetProcessMemoryInfo(process->process, &memory, sizeof memory)) {
+        out_usage->memory_bytes = process->ended_ns == 0 ? memory.WorkingSetSize : 0;
         out_usage->peak_memory_bytes = memory.PeakWorkingSetSize;
+    }
     out_usage->started_ns = process->started_ns;
     out_usage->ended_ns = process->ended_ns;
     return 0;

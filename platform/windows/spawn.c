@@ -14,8 +14,7 @@ enum { STREAMS = 3, INHERITED_MAX = STREAMS + 1, JOBS_MAX = 2, ATTRIBUTES = 2 };
 typedef struct spawn {
     const mplat_spawn_options_t *options;
     mplat_link_t *link;
-    HANDLE link_child_end;
-    char marker[MPLAT_LINK_MARKER_SIZE];
+    mplat_link_offer_t offer;
     spawn_text_t text;
     HANDLE streams[STREAMS];
     HANDLE inherited[INHERITED_MAX]; /* borrowed from the two above: all that the child gets */
@@ -66,11 +65,11 @@ static int open_streams(spawn_t *spawn) {
 /* ---- link, text, jobs ---------------------------------------------------------------------------------------------- */
 
 static int make_link(spawn_t *spawn) {
-    return spawn->options->link ? mplat_link_create(&spawn->link, &spawn->link_child_end, spawn->marker) : 0;
+    return spawn->options->link ? mplat_link_create(&spawn->link, &spawn->offer) : 0;
 }
 
 static int make_text(spawn_t *spawn) {
-    return mplat_spawn_text_init(&spawn->text, spawn->options, spawn->link != NULL ? spawn->marker : NULL);
+    return mplat_spawn_text_init(&spawn->text, spawn->options, spawn->link != NULL ? spawn->offer.marker : NULL);
 }
 
 static int make_process_object(spawn_t *spawn) {
@@ -116,8 +115,8 @@ static int make_attributes(spawn_t *spawn) {
 
     for (; count < STREAMS; count++)
         spawn->inherited[count] = spawn->streams[count];
-    if (spawn->link_child_end != NULL)
-        spawn->inherited[count++] = spawn->link_child_end;
+    if (spawn->link != NULL)
+        spawn->inherited[count++] = spawn->offer.mailbox;
     int err = set_attribute(spawn, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, spawn->inherited, count);
     return err != 0 ? err : set_attribute(spawn, PROC_THREAD_ATTRIBUTE_JOB_LIST, spawn->jobs, spawn->job_count);
 }
@@ -141,6 +140,15 @@ static DWORD priority_flag(mplat_priority_t priority) {
     }
 }
 
+static bool sets_own_affinity(const spawn_t *spawn) {
+    return spawn->options->affinity != NULL && mplat_affinity_of_process();
+}
+
+/* What is done to the child itself is done before its first instruction. */
+static bool starts_suspended(const spawn_t *spawn) {
+    return spawn->link != NULL || sets_own_affinity(spawn);
+}
+
 /* A console program without a console gets a new window: from a parent that has none, a hidden console avoids that. It costs
  * a process more, so a child of a parent with a console shares that one. */
 static DWORD creation_flags(const spawn_t *spawn) {
@@ -152,7 +160,7 @@ static DWORD creation_flags(const spawn_t *spawn) {
         flags |= CREATE_NO_WINDOW;
     if (options->own_group)
         flags |= CREATE_NEW_PROCESS_GROUP;
-    if (options->affinity != NULL && mplat_affinity_of_process())
+    if (starts_suspended(spawn))
         flags |= CREATE_SUSPENDED;
     return flags;
 }
@@ -187,13 +195,12 @@ static int start(spawn_t *spawn) {
 }
 
 static int settle(spawn_t *spawn) {
-    const mplat_spawn_options_t *options = spawn->options;
-    int err = spawn->link != NULL ? mplat_link_attach(spawn->link, spawn->process->process) : 0;
-    if (err == 0 && options->affinity != NULL && mplat_affinity_of_process()) {
-        err = mplat_affinity_set(spawn->process->process, options->affinity);
-        if (err == 0 && mplat_sys.ResumeThread(spawn->thread) == (DWORD)-1)
-            err = mplat_fail_last("ResumeThread");
-    }
+    HANDLE child = spawn->process->process;
+    int err = spawn->link != NULL ? mplat_link_give(spawn->link, &spawn->offer, child) : 0;
+    if (err == 0 && sets_own_affinity(spawn))
+        err = mplat_affinity_set(child, spawn->options->affinity);
+    if (err == 0 && starts_suspended(spawn) && mplat_sys.ResumeThread(spawn->thread) == (DWORD)-1)
+        err = mplat_fail_last("ResumeThread");
     return err;
 }
 
@@ -202,7 +209,7 @@ static int settle(spawn_t *spawn) {
 static void release(spawn_t *spawn) {
     for (size_t i = 0; i < STREAMS; i++)
         mplat_close(&spawn->streams[i]);
-    mplat_close(&spawn->link_child_end);
+    mplat_link_withdraw(&spawn->offer);
     mplat_close(&spawn->thread);
     if (spawn->attributes != NULL)
         DeleteProcThreadAttributeList(spawn->attributes);

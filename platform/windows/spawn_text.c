@@ -64,8 +64,11 @@ static int make_program(spawn_text_t *text, const char *program) {
         /* "tool" means tool.exe to everybody, except to CreateProcess when it is told the program's path. */
         if (GetFileAttributesW(text->program) == INVALID_FILE_ATTRIBUTES)
             wmemcpy(text->program + length, extension, sizeof extension / sizeof extension[0]);
-        if (GetFileAttributesW(text->program) == INVALID_FILE_ATTRIBUTES)
+        DWORD attributes = GetFileAttributesW(text->program);
+        if (attributes == INVALID_FILE_ATTRIBUTES)
             text->program[length] = L'\0';
+        else if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0)
+            err = mplat_fail_os(ERROR_ACCESS_DENIED, "start a directory");
     }
     free(name);
     return err;
@@ -145,8 +148,6 @@ static int make_environment(spawn_text_t *text, const mplat_spawn_options_t *opt
     mplat_env_t env;
     const char *const *given = options->environment;
     bool replaced = given != NULL && !options->environment_changes;
-    if (given == NULL && marker == NULL && GetEnvironmentVariableW(MPLAT_LINK_VARIABLE, NULL, 0) == 0)
-        return 0;
     mplat_env_init(&env, true);
     int err = inherit(&env, replaced);
     if (err == 0)

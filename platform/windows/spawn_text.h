@@ -8,7 +8,7 @@
 typedef struct spawn_text {
     wchar_t *program;      /* a path the system does not search for */
     wchar_t *command_line; /* CreateProcess writes into it */
-    wchar_t *environment;  /* NULL: the parent's as it is */
+    wchar_t *environment;  /* a sorted block */
     wchar_t *directory;    /* NULL: the parent's */
 } spawn_text_t;
 

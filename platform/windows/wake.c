@@ -50,9 +50,9 @@ int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expecte
     return mplat_wait_object(wake->event, mplat_deadline_in_ns(timeout_ns));
 }
 
-void mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
+int mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
     (void)word;
-    SetEvent(wake->event);
+    return SetEvent(wake->event) ? 0 : mplat_fail_last("SetEvent");
 }
 
 void mplat_wake_destroy(mplat_wake_t *wake) {
