@@ -271,7 +271,8 @@ typedef enum mplat_exit_kind {
 
 typedef struct mplat_usage {
     int64_t user_ns, system_ns;
-    uint64_t peak_memory_bytes; /* resident set; peak working set on Windows */
+    uint64_t memory_bytes;      /* resident set now; working set on Windows. 0 after the end, and where nobody tells */
+    uint64_t peak_memory_bytes; /* its largest size */
     int64_t started_ns;         /* mplat_clock_ns of the spawn */
     int64_t ended_ns;           /* when the end was seen; 0 while running */
 } mplat_usage_t;
@@ -323,8 +324,8 @@ mplat_handle_t mplat_bell_handle(const mplat_bell_t *bell);
 /* mplat_bell_open makes the ringing side from a received handle and owns it from then on, also on failure. */
 int mplat_bell_open(mplat_handle_t handle, mplat_bell_t **out_bell);
 
-/* mplat_bell_ring never blocks; async-signal-safe. */
-void mplat_bell_ring(mplat_bell_t *bell);
+/* mplat_bell_ring never blocks; async-signal-safe. It fails only when somebody has closed the handle behind our back. */
+int mplat_bell_ring(mplat_bell_t *bell);
 
 void mplat_bell_destroy(mplat_bell_t *bell);
 
@@ -385,8 +386,9 @@ int mplat_wake_open(const mplat_handle_t *handles, size_t count, mplat_wake_t **
  * reason: look at the word again. MPLAT_ETIMEDOUT. */
 int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns);
 
-/* mplat_wake_signal wakes the sleeper on word; change the word first. Never blocks. */
-void mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word);
+/* mplat_wake_signal wakes the sleeper on word; change the word first. Never blocks. It fails only when somebody has closed the
+ * handles behind our back. */
+int mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word);
 
 void mplat_wake_destroy(mplat_wake_t *wake);
 

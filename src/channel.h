@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* channel.h: the memory between a pool and one worker: a ring of requests, a ring of responses, and where each side sleeps.
  * Only the two of them have it, so a worker that dies can break nothing else. Layout and the few steps both sides take; the
- * parent's side is local_channel.c, the worker's is worker.c. */
+ * parent's side is local_*.c, the worker's is worker*.c. */
 #ifndef MPROC_SRC_CHANNEL_H
 #define MPROC_SRC_CHANNEL_H
 
@@ -32,7 +32,8 @@
 #define MPROC_PLACE_INLINE 2u
 #define MPROC_PLACE_SEGMENT 16u /* the first segment's number */
 
-/* A slot's state is its request's number * 4 plus one of these. Numbers start at 1, so a zeroed slot has no state. */
+/* A slot's state is its request's number * 4 plus one of these. Numbers start at 1, so a zeroed slot has no state. 3 is none:
+ * whoever finds it looks at damaged memory. */
 enum {
     MPROC_REQUEST_READY = 0, /* published by the parent */
     MPROC_REQUEST_BEGUN,     /* the worker has it: it cannot be taken back any more */
@@ -44,8 +45,16 @@ enum {
     MPROC_RESPONSE_NEED /* the worker waits for a segment of at least size bytes; succeeded counts its needs */
 };
 
+#define MPROC_CHANNEL_DAMAGED UINT32_MAX /* a worker's response when it finds its ring overwritten */
+
 static inline uint32_t mproc_channel_state(uint32_t number, unsigned phase) {
     return number * 4u + phase;
+}
+
+/* mproc_channel_unused tells whether a slot's state is from before request `number`: that of the request which had the slot last. */
+static inline bool mproc_channel_unused(uint32_t state, uint32_t number) {
+    uint32_t before = mproc_channel_state(number - MPROC_CHANNEL_SLOTS, 0);
+    return state == 0 || (state - before <= 2u);
 }
 
 typedef struct mproc_request_slot {
@@ -71,8 +80,9 @@ typedef struct mproc_response_slot {
     uint32_t outcome;   /* mproc_outcome_kind_t, of a single call */
     uint32_t succeeded; /* items */
     uint32_t failed;    /* items */
-    uint64_t offset;    /* of the data in its place; the report follows it, aligned */
-    uint64_t size;      /* of the data */
+    uint64_t offset; /* ARENA: of the data, counted from the beginning of time; else where the arena's next room begins.
+                           The report follows the data, aligned */
+    uint64_t size;   /* of the data */
     uint32_t place;
     uint32_t report_size; /* 0: nothing failed, or there was no room to say why */
     int64_t run_ns;
@@ -113,6 +123,7 @@ typedef struct mproc_channel {
     uint32_t need_segment;                                    /* ... with this segment; MPROC_PLACE_NONE: no memory */
     alignas(MPROC_CACHE_LINE) _Atomic uint64_t arena_released; /* response arena: bytes the parent is done with */
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t worker_stage;
+    _Atomic uint32_t link_read; /* link messages the worker has read */
     mproc_progress_t progress;
 
     alignas(MPROC_CACHE_LINE) mproc_request_slot_t requests[MPROC_CHANNEL_SLOTS];

@@ -4,6 +4,8 @@
 
 #include "memory.h"
 
+#define DESTROY_NS INT64_C(2000000000) /* for killed workers to be gone */
+
 static void update_due(mproc_local_t *local) {
     int64_t due = INT64_MAX;
     for (int i = 0; i < local->capacity; i++) {
@@ -13,43 +15,63 @@ static void update_due(mproc_local_t *local) {
     atomic_store(&local->due_ns, due);
 }
 
-/* attend looks after the slots' lives; only when something may have changed, since polls are many. */
+/* attend looks after the slots' lives: only when something may have changed, since polls are many. */
 static void attend(mproc_local_t *local) {
     int64_t now = mplat_clock_ns();
     for (int i = 0; i < local->capacity; i++)
         mproc_slot_attend(local, local->slots[i], now);
-    mproc_lines_bury(local);
     update_due(local);
 }
 
-static bool needs_attention(const mproc_local_t *local, mproc_slot_t *slot) {
-    mproc_line_t *line = mproc_slot_line(slot);
-    if (line == NULL)
-        return false;
-    if (atomic_load_explicit(&line->exited, memory_order_relaxed))
-        return true;
-    if (slot->stage == MPROC_SLOT_STARTING)
-        return atomic_load_explicit(&line->channel->worker_stage, memory_order_relaxed) != MPROC_STAGE_STARTING;
+/* starts_end looks whether a worker that was starting has come to an end of that. */
+static bool starts_end(const mproc_local_t *local) {
+    for (int i = 0, left = local->starting; left > 0 && i < local->capacity; i++) {
+        mproc_slot_t *slot = local->slots[i];
+        if (slot->stage != MPROC_SLOT_STARTING)
+            continue;
+        left--;
+        if (atomic_load_explicit(&mproc_slot_line(slot)->channel->worker_stage, memory_order_relaxed) !=
+            MPROC_STAGE_STARTING)
+            return true;
+    }
+    return false;
+}
+
+/* has_served notes what a slot's tasks bring with them: it is to retire, or its memory to be looked at. */
+static bool has_served(const mproc_local_t *local, const mproc_slot_t *slot) {
     return slot->stage == MPROC_SLOT_UP &&
            ((slot->tasks_limit > 0 && slot->tasks_done >= slot->tasks_limit) ||
             (local->options.max_memory_bytes > 0 && slot->tasks_done != slot->tasks_checked));
 }
 
+static void receive(mproc_local_t *local, mproc_slot_t *slot, bool nudge) {
+    mproc_slot_receive(local, slot);
+    if (has_served(local, slot))
+        atomic_store_explicit(&local->attention, true, memory_order_relaxed);
+    if (mproc_slot_sent(slot) == 0)
+        return;
+    if (nudge)
+        mproc_slot_nudge(slot);
+    mproc_line_arm(local, slot, mproc_slot_line(slot));
+}
+
 static void poll(mproc_backend_t *backend) {
     mproc_local_t *local = (mproc_local_t *)backend;
-    bool attention = local->graveyard != NULL;
-    for (int i = 0; i < local->capacity; i++) {
-        mproc_slot_t *slot = local->slots[i];
-        if (mproc_slot_sent(slot) > 0) {
-            mproc_slot_receive(local, slot);
-            if (mproc_slot_sent(slot) > 0)
-                mproc_line_arm(local, slot, mproc_slot_line(slot));
+    bool nudge = atomic_load_explicit(&local->nudge, memory_order_relaxed) && atomic_exchange(&local->nudge, false);
+    for (int i = 0; i < local->capacity; i += 64) {
+        /* A copy: handlers make slots busy and idle. */
+        uint64_t bits = atomic_load_explicit(&local->busy[i / 64], memory_order_relaxed);
+        for (int at = i; bits != 0; bits >>= 1, at++) {
+            if (bits & 1)
+                receive(local, local->slots[at], nudge);
         }
-        attention = attention || needs_attention(local, slot);
     }
+    bool attention =
+        atomic_load_explicit(&local->attention, memory_order_relaxed) && atomic_exchange(&local->attention, false);
     int64_t due = atomic_load_explicit(&local->due_ns, memory_order_relaxed);
-    if (attention || (due != INT64_MAX && mplat_clock_ns() >= due))
+    if (attention || (local->starting > 0 && starts_end(local)) || (due != INT64_MAX && mplat_clock_ns() >= due))
         attend(local);
+    mproc_lines_bury(local);
 }
 
 /* grow makes slots up to count; those that exist stay. */
@@ -74,7 +96,7 @@ static int resize(mproc_backend_t *backend, int slots) {
     if (err != MPROC_OK)
         return err;
     for (int i = slots; i < local->wanted; i++)
-        mproc_slot_retire(local->slots[i]);
+        mproc_slot_retire(local, local->slots[i], true);
     for (int i = local->wanted; i < slots; i++)
         local->slots[i]->restart_ns = 0;
     local->wanted = slots;
@@ -88,7 +110,7 @@ static void stop(mproc_backend_t *backend, bool gently) {
     local->stopping = true;
     for (int i = 0; i < local->capacity; i++) {
         if (gently)
-            mproc_slot_retire(local->slots[i]);
+            mproc_slot_retire(local, local->slots[i], false);
         else
             mproc_slot_kill(local->slots[i], MPROC_ECANCELLED);
     }
@@ -120,16 +142,25 @@ static void stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     }
 }
 
+static void bury_all(mproc_local_t *local) {
+    while (local->graveyard != NULL) {
+        mproc_line_t *line = local->graveyard;
+        local->graveyard = line->next;
+        mproc_line_destroy(line);
+    }
+}
+
 static void destroy(mproc_backend_t *backend) {
     mproc_local_t *local = (mproc_local_t *)backend;
     local->stopping = true;
     for (int i = 0; i < local->capacity; i++)
         mproc_slot_kill(local->slots[i], MPROC_ECANCELLED);
+    int64_t until = mplat_clock_ns() + DESTROY_NS;
     while (local->capacity > 0) {
-        mproc_slot_free(local, local->slots[local->capacity - 1]);
+        mproc_slot_free(local, local->slots[local->capacity - 1], until);
         local->capacity--;
     }
-    mproc_lines_bury(local);
+    bury_all(local);
     mplat_watch_destroy(local->watch);
     mproc_plan_fini(&local->plan);
     mproc_free(local->slots);

@@ -3,6 +3,7 @@
 #ifndef MPROC_SRC_LOCAL_H
 #define MPROC_SRC_LOCAL_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +43,10 @@ typedef struct mproc_line {
     mplat_wake_t *direct_wake;
     _Atomic uint32_t head;     /* number of the oldest request without a response */
     _Atomic uint32_t answered; /* needs of that request which are answered */
+    _Atomic uint32_t watched;  /* head, when its begin is still to be reported; else 0 */
     _Atomic bool exited;
+    _Atomic bool distrusted; /* it sent what no worker sends: nothing of it is read any more */
+    struct mproc_slot *slot;
     struct mproc_line *next; /* in the graveyard */
 } mproc_line_t;
 
@@ -57,13 +61,17 @@ typedef enum mproc_slot_stage {
 
 /* One request in a ring, as the parent knows it. */
 typedef struct mproc_sent {
-    mproc_work_t *work;              /* NULL once it is taken back */
+    mproc_work_t *work;              /* NULL once it is the core's again */
     mproc_local_segment_t *payload;  /* NULL: in the arena, or none */
-    mproc_local_segment_t *grant;
-    uint64_t arena_end; /* of the request arena */
-    uint64_t offset;    /* of the payload */
-    int64_t seen_ns;    /* when it was first seen begun */
-    bool reported;      /* started was delivered */
+    mproc_local_segment_t *grant;    /* for its result, with the request ... */
+    mproc_local_segment_t *room;     /* ... or when the worker asked ... */
+    mproc_local_segment_t *old_room; /* ... and before, from where it may still be copying */
+    uint64_t arena_end;              /* of the request arena */
+    uint64_t offset;                 /* of the payload */
+    int64_t seen_ns;                 /* when it was first seen begun */
+    bool begun;                      /* seen so once: what a worker writes later does not make it unbegun */
+    bool taken;                      /* the worker cannot begin it any more */
+    bool reported;                   /* started was delivered */
 } mproc_sent_t;
 
 typedef struct mproc_slot {
@@ -73,25 +81,31 @@ typedef struct mproc_slot {
     mplat_link_t *link;
     int64_t pid;
     _Atomic(mproc_line_t *) line;
-    _Atomic int pins;     /* threads at the line without the lock */
-    _Atomic int polling;  /* of them, those that poll or sleep for its responses */
-    uint32_t tail;        /* number of the next request */
-    uint64_t arena_used;  /* request arena: positions counted from the beginning of time */
+    _Atomic int pins;    /* threads at the line without the lock */
+    _Atomic int polling; /* of them, those that poll or sleep for its responses */
+    uint32_t tail;       /* number of the next request */
+    uint64_t arena_used; /* request arena: positions counted from the beginning of time */
     uint64_t arena_freed;
-    uint64_t response_arena_end;
-    bool large_results;   /* lately: then a segment is granted with each request */
-    int kill_code;        /* 0, or why we killed it */
+    uint64_t released;     /* what the channel's arena_released says */
+    uint64_t large_result; /* size of the latest result, if it was large: then a segment is granted with each request */
+    uint32_t cancelled;    /* what the channel's cancelled says */
+    bool retire;           /* it has been told to */
+    bool handing_back;     /* ... and what it has not begun is for others */
+    int kill_code;         /* 0, or why we killed it */
     uint64_t memory_kills;
     int64_t started_ns, restart_ns, retire_at_ns;
     int64_t tasks_done, tasks_limit;
-    int64_t tasks_checked; /* tasks_done when its memory was last looked at */
+    int64_t tasks_checked; /* tasks_done when its memory was last looked at ... */
+    int64_t checked_ns;    /* ... and when that was */
     uint32_t next_segment;
     uint32_t link_messages;
+    uint32_t link_read; /* of them, those the worker has read, as far as it was looked at */
     mproc_local_segment_t *segments;
     mproc_sent_t sent[MPROC_CHANNEL_SLOTS];
 } mproc_slot_t;
 
 #define MPROC_WORKERS_MAX 4096
+#define MPROC_COPY_SIZE 32768
 
 typedef struct mproc_local {
     mproc_backend_t backend; /* first */
@@ -105,14 +119,20 @@ typedef struct mproc_local {
     int wanted;           /* slots below this are kept filled */
     bool stopping;        /* no replacements */
     bool broken;
-    int deaths;           /* since deaths_ns, without a finished task between */
+    int deaths; /* since deaths_ns, without a finished task between */
     int64_t deaths_ns;
     _Atomic int64_t due_ns; /* when the pool's thread is to look after slots without an event */
     uint64_t seed;          /* state of the generator of the workers' seeds */
-    _Atomic int waiting; /* 1: a thread is in wait, between the watch and its last look at an event's line */
-    _Atomic bool asleep; /* that thread sleeps: bells must be armed */
+    _Atomic int waiting;    /* 1: a thread is in wait, between the watch and its last look at an event's line */
+    _Atomic bool asleep;    /* that thread sleeps: bells must be armed ... */
+    _Atomic bool deaf;      /* ... and it must be woken when there is work out, to look from time to time */
+    _Atomic bool attention; /* a worker has ended, or something else makes a look at all slots due */
+    _Atomic bool nudge;     /* nothing was heard for a while although there is work out */
+    int starting;           /* slots that are */
     mproc_line_t *graveyard;
     mproc_pool_stats_t stats;
+    _Atomic uint64_t busy[MPROC_WORKERS_MAX / 64];   /* a bit for each slot with requests out; written with the lock */
+    alignas(16) unsigned char copy[MPROC_COPY_SIZE]; /* of the response that is being delivered */
 } mproc_local_t;
 
 static inline mproc_line_t *mproc_slot_line(mproc_slot_t *slot) {
@@ -137,14 +157,15 @@ void mproc_slot_attend(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns)
 /* mproc_slot_due is when attend has something to do by time: INT64_MAX for never. */
 int64_t mproc_slot_due(const mproc_local_t *local, const mproc_slot_t *slot);
 
-/* mproc_slot_retire has the worker end once it has done what it has. */
-void mproc_slot_retire(mproc_slot_t *slot);
+/* mproc_slot_retire has the worker end once it has done what it has. handing_back: only what it has begun; a later attend
+ * returns the rest. */
+void mproc_slot_retire(mproc_local_t *local, mproc_slot_t *slot, bool handing_back);
 
-/* mproc_slot_kill ends it now; code is what its running work fails with. */
+/* mproc_slot_kill ends it now; code is what its running work fails with. What it has not begun stays so. */
 void mproc_slot_kill(mproc_slot_t *slot, int code);
 
-/* mproc_slot_free gives back all a slot has; its worker is killed and waited for. */
-void mproc_slot_free(mproc_local_t *local, mproc_slot_t *slot);
+/* mproc_slot_free gives back all a slot has; its worker is killed and waited for, until until_ns at most. */
+void mproc_slot_free(mproc_local_t *local, mproc_slot_t *slot, int64_t until_ns);
 
 /* mproc_lines_bury frees the lines of ended workers at which nobody waits any more. */
 void mproc_lines_bury(mproc_local_t *local);
@@ -166,32 +187,90 @@ bool mproc_local_running(mproc_backend_t *backend, int slot, mproc_work_t **out_
                          int64_t *out_since_ns);
 void mproc_local_cancel(mproc_backend_t *backend, int slot, mproc_work_t *work);
 
+/* mproc_slot_freeze keeps the worker from beginning what it has not begun: that is returned when the worker comes to it, or
+ * when it ends. */
+void mproc_slot_freeze(mproc_slot_t *slot);
+
+/* mproc_slot_nudge helps a worker along of which nothing was heard: a task may have overwritten what it sleeps on, or what
+ * it is to do. */
+void mproc_slot_nudge(mproc_slot_t *slot);
+
 /* mproc_line_wake_worker wakes the worker if it sleeps, after something was published for it. */
 void mproc_line_wake_worker(mproc_line_t *line);
 
-/* ---- local_receive.c ------------------------------------------------------------------------------------------------------- */
+/* ---- local_answer.c ---------------------------------------------------------------------------------------------------------- */
 
-/* mproc_slot_receive takes all responses there are and delivers them. */
+/* Bytes of an answer on the heap, until the core releases them. */
+typedef struct mproc_copy {
+    alignas(16) mproc_hold_t hold; /* first */
+    alignas(16) unsigned char data[];
+} mproc_copy_t;
+
+/* A response, checked. All of it is private memory, so that it stays what was checked, except raw bytes in a segment: nothing
+ * in them is believed. */
+typedef struct mproc_answer {
+    mproc_response_slot_t slot;
+    const unsigned char *data;
+    mproc_local_segment_t *segment; /* where data is, if it is there in place */
+    mproc_copy_t *copy;             /* where data is, if it was too large for local->copy */
+    bool no_memory;                 /* the bytes could not be copied: there is none of it */
+} mproc_answer_t;
+
+/* mproc_answer_read takes the response to a request; false when no worker sends that. The answer is to be finished. */
+bool mproc_answer_read(mproc_local_t *local, mproc_slot_t *slot, const mproc_sent_t *sent,
+                       const mproc_response_slot_t *response, mproc_answer_t *out_answer);
+
+/* mproc_answer_salvage takes the records of the first count items of a chunk whose worker has ended in it; false when they are
+ * not whole. */
+bool mproc_answer_salvage(mproc_local_t *local, mproc_slot_t *slot, const mproc_sent_t *sent, uint32_t count,
+                          mproc_answer_t *out_answer);
+
+/* mproc_answer_hold makes the core's handle on the data; NULL when it is valid during the event only. */
+mproc_hold_t *mproc_answer_hold(mproc_answer_t *answer);
+
+/* mproc_answer_fini frees what no hold was made for. */
+void mproc_answer_fini(mproc_answer_t *answer);
+
+/* ---- local_receive.c --------------------------------------------------------------------------------------------------------- */
+
+/* mproc_slot_receive takes the responses there are and delivers them. */
 void mproc_slot_receive(mproc_local_t *local, mproc_slot_t *slot);
-
-/* mproc_slot_abandon gives all works of an ended worker back: the one it was in as failed with report, the rest as not
- * begun. */
-void mproc_slot_abandon(mproc_local_t *local, mproc_slot_t *slot, mproc_report_t *report);
 
 /* mproc_slot_forget gives back what a request held: segments, arena. */
 void mproc_slot_forget(mproc_slot_t *slot, mproc_sent_t *sent);
 
-/* ---- local_report.c -------------------------------------------------------------------------------------------------------- */
+/* mproc_slot_take_plain copies the first elements of a work's plain output to where the core wants them. */
+void mproc_slot_take_plain(mproc_slot_t *slot, const mproc_sent_t *sent, uint32_t count);
 
-/* mproc_slot_explain makes the report of an unplanned end: exit, crash, back-trace, out-of-memory hint. task may be NULL. */
+/* mproc_slot_return gives a work back as not begun. */
+void mproc_slot_return(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent);
+
+/* mproc_slot_head notes which request is the oldest one now. */
+void mproc_slot_head(mproc_local_t *local, mproc_slot_t *slot, uint32_t head);
+
+/* ---- local_abandon.c --------------------------------------------------------------------------------------------------------- */
+
+/* mproc_slot_abandon gives all works of an ended worker back: what it was in as failed, the rest as not begun. report gets why
+ * the worker ended. */
+void mproc_slot_abandon(mproc_local_t *local, mproc_slot_t *slot, mproc_report_t *report);
+
+/* ---- local_report.c ---------------------------------------------------------------------------------------------------------- */
+
+/* mproc_slot_stage tells how far the ended worker had come, MPROC_STAGE_…: what it says itself as far as that can be. */
+uint32_t mproc_slot_stage(const mproc_slot_t *slot);
+
+/* mproc_slot_explain makes the report of an end: exit, crash, back-trace, out-of-memory hint. task may be NULL. */
 void mproc_slot_explain(mproc_slot_t *slot, const mproc_task_t *task, int64_t item, mproc_report_t *report);
 
 /* ---- local_segment.c --------------------------------------------------------------------------------------------------------- */
 
-/* mproc_segment_take finds or makes a segment of the slot of at least size bytes, known to its worker; NULL without memory. */
-mproc_local_segment_t *mproc_segment_take(mproc_local_t *local, mproc_slot_t *slot, uint64_t size);
-mproc_local_segment_t *mproc_segment_find(mproc_slot_t *slot, uint32_t number);
-void mproc_segment_put(mproc_local_segment_t *segment); /* NULL does nothing */
+/* mproc_segment_take finds or makes a segment of the slot of at least size bytes, known to its worker; NULL without memory, and
+ * without link room unless the worker waits for it (needed). */
+mproc_local_segment_t *mproc_segment_take(mproc_local_t *local, mproc_slot_t *slot, uint64_t size, bool needed);
+void mproc_segment_put(mproc_local_segment_t **segment); /* sets it to NULL, which it may be */
+
+/* mproc_link_room tells how many more segments can be sent before the worker reads some. */
+uint32_t mproc_link_room(mproc_slot_t *slot);
 mproc_hold_t *mproc_segment_hold(mproc_local_segment_t *segment);
 
 /* mproc_segments_drop gives all up when the worker has ended; those that results hold go at their release. */

@@ -1,96 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* local_receive.c: what workers answer. Nothing of it is trusted: a response is copied once and checked, then delivered. */
+/* local_receive.c: what workers answer, delivered. Making it safe to believe is local_answer.c. */
 #include <string.h>
 
 #include "local.h"
 
-/* A response, copied and checked. */
-typedef struct answer {
-    mproc_response_slot_t slot; /* the copy */
-    const unsigned char *data;  /* in shared memory, or in the copy */
-    mproc_local_segment_t *segment;
-} answer_t;
+#define NEEDS_MOST 64u /* each is larger than the one before: no honest result has more */
+
+void mproc_slot_head(mproc_local_t *local, mproc_slot_t *slot, uint32_t head) {
+    mproc_line_t *line = mproc_slot_line(slot);
+    const mproc_sent_t *sent = &slot->sent[head % MPROC_CHANNEL_SLOTS];
+    bool empty = head == slot->tail;
+    bool watched = !empty && sent->work != NULL && sent->work->watch && !sent->reported;
+    atomic_store_explicit(&line->head, head, memory_order_relaxed);
+    if (watched || atomic_load_explicit(&line->watched, memory_order_relaxed) != 0)
+        atomic_store_explicit(&line->watched, watched ? head : 0, memory_order_relaxed);
+    if (empty) {
+        _Atomic uint64_t *word = &local->busy[slot->index / 64];
+        uint64_t bits = atomic_load_explicit(word, memory_order_relaxed) & ~(UINT64_C(1) << (slot->index % 64));
+        atomic_store_explicit(word, bits, memory_order_relaxed);
+    }
+}
 
 void mproc_slot_forget(mproc_slot_t *slot, mproc_sent_t *sent) {
-    mproc_segment_put(sent->payload);
-    mproc_segment_put(sent->grant);
+    mproc_segment_put(&sent->payload);
+    mproc_segment_put(&sent->grant);
+    mproc_segment_put(&sent->room);
+    mproc_segment_put(&sent->old_room);
     slot->arena_freed = sent->arena_end;
-    *sent = (mproc_sent_t){0};
+    sent->work = NULL;
 }
 
-/* locate finds the bytes a response speaks of; false when they are not all in a place of this worker. */
-static bool locate(mproc_slot_t *slot, answer_t *answer) {
-    mproc_response_slot_t *copy = &answer->slot;
-    uint64_t size = mproc_align(copy->size) + copy->report_size;
-    answer->data = NULL;
-    answer->segment = NULL;
-    if (copy->size > SIZE_MAX / 2 || copy->size + copy->report_size == 0)
-        return copy->size + copy->report_size == 0;
-    if (copy->place == MPROC_PLACE_INLINE) {
-        answer->data = copy->data;
-        return copy->size + copy->report_size <= MPROC_CHANNEL_INLINE;
-    }
-    if (copy->place == MPROC_PLACE_ARENA) {
-        uint64_t start = copy->offset % MPROC_CHANNEL_ARENA;
-        answer->data = mproc_slot_line(slot)->channel->response_arena + start;
-        return size <= MPROC_CHANNEL_ARENA - start && copy->offset - slot->response_arena_end <= MPROC_CHANNEL_ARENA;
-    }
-    answer->segment = mproc_segment_find(slot, copy->place);
-    if (answer->segment == NULL || atomic_load(&answer->segment->status) != MPROC_SEGMENT_USED || copy->offset != 0)
-        return false;
-    answer->data = mplat_segment_base(answer->segment->memory);
-    return size <= mplat_segment_size(answer->segment->memory);
+void mproc_slot_return(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent) {
+    mproc_work_t *work = sent->work;
+    mproc_slot_forget(slot, sent);
+    work->backend = NULL;
+    local->events->returned(local->context, slot->index, work);
 }
 
-/* records_fit walks the records of a chunk; the sizes are read once, so the core, which walks the bytes again, is given a
- * count that fitted: it must check in the same way. */
-static bool records_fit(const unsigned char *data, uint64_t size, uint32_t count) {
-    uint64_t at = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        mproc_record_t record;
-        if (size - at < sizeof record)
-            return false;
-        memcpy(&record, data + at, sizeof record);
-        at += sizeof record;
-        if (record.outcome > MPROC_OUTCOME_BYTES || record.size > size - at || mproc_align(record.size) > size - at)
-            return false;
-        at += mproc_align(record.size);
-    }
-    return at == size;
-}
-
-static bool check(mproc_slot_t *slot, const mproc_work_t *work, answer_t *answer) {
-    const mproc_response_slot_t *copy = &answer->slot;
-    if (copy->succeeded > work->count || copy->failed > work->count - copy->succeeded ||
-        (copy->succeeded == 0 && copy->failed == 0) || copy->run_ns < 0)
-        return false;
-    if (copy->failed == 0 && copy->succeeded != work->count)
-        return false;
-    if (!locate(slot, answer))
-        return false;
-    if (work->kind == MPROC_WORK_CALL)
-        return copy->failed > 0 || copy->outcome <= MPROC_OUTCOME_BYTES;
-    return work->output != NULL ? copy->size == 0 : records_fit(answer->data, copy->size, copy->succeeded);
-}
-
-/* read_failure makes the report of the item that failed, in the task's own words. */
-static void read_failure(const mproc_slot_t *slot, const mproc_work_t *work, const answer_t *answer,
-                         mproc_report_t *report) {
-    const mproc_response_slot_t *copy = &answer->slot;
-    const unsigned char *bytes = answer->data == NULL ? NULL : answer->data + mproc_align(copy->size);
-    if (copy->report_size == 0 || mproc_report_decode(bytes, copy->report_size, report) != MPROC_OK) {
-        mproc_error_t error = mproc_no_error;
-        error.code = MPROC_ETASK;
-        error.message = "The task failed, and its worker had no memory left to say why";
-        (void)mproc_report_set(report, &error);
-    }
-    report->error.task = work->task->name;
-    report->error.item = work->first + copy->succeeded;
-    report->error.pid = slot->pid;
-}
-
-/* take_plain copies the elements that are done to the caller's array. */
-static void take_plain(mproc_slot_t *slot, const mproc_sent_t *sent, uint32_t count) {
+void mproc_slot_take_plain(mproc_slot_t *slot, const mproc_sent_t *sent, uint32_t count) {
     const mproc_work_t *work = sent->work;
     const unsigned char *base = sent->payload != NULL ? mplat_segment_base(sent->payload->memory)
                                                       : mproc_slot_line(slot)->channel->request_arena;
@@ -98,18 +45,69 @@ static void take_plain(mproc_slot_t *slot, const mproc_sent_t *sent, uint32_t co
     memcpy(work->output, base + place, (size_t)count * work->output_size);
 }
 
-static void note_response_room(mproc_slot_t *slot, const mproc_sent_t *sent, const answer_t *answer) {
-    if (answer->segment != NULL && sent->payload != answer->segment)
-        slot->large_results = answer->slot.size > MPROC_CHANNEL_SMALL;
-    if (answer->slot.place == MPROC_PLACE_ARENA && answer->data != NULL) {
-        slot->response_arena_end =
-            answer->slot.offset + mproc_align(mproc_align(answer->slot.size) + answer->slot.report_size);
-        atomic_store_explicit(&mproc_slot_line(slot)->channel->arena_released, slot->response_arena_end,
-                              memory_order_release);
-    }
+/* ---- an answer ---------------------------------------------------------------------------------------------------------------- */
+
+static void distrust(mproc_slot_t *slot) {
+    atomic_store(&mproc_slot_line(slot)->distrusted, true);
+    mproc_slot_kill(slot, MPROC_EMALFORMED);
 }
 
-static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent, answer_t *answer) {
+/* Only we know how a worker ends; a task that fails cannot say so. */
+static bool is_ours(int code) {
+    return code == MPROC_EDIED || code == MPROC_ETASKTIMEOUT || code == MPROC_ECANCELLED || code == MPROC_EINIT ||
+           code == MPROC_EMALFORMED;
+}
+
+static void fail_without_words(mproc_report_t *report, int code, const char *message) {
+    mproc_error_t error = mproc_no_error;
+    error.code = code;
+    error.message = message;
+    (void)mproc_report_set(report, &error);
+}
+
+/* read_failure makes the report of the item that failed, in the task's own words. */
+static void read_failure(const mproc_slot_t *slot, const mproc_work_t *work, const mproc_answer_t *answer,
+                         mproc_report_t *report) {
+    const mproc_response_slot_t *copy = &answer->slot;
+    if (copy->report_size == 0 || answer->data == NULL ||
+        mproc_report_decode(answer->data + mproc_align(copy->size), copy->report_size, report) != MPROC_OK)
+        fail_without_words(report, MPROC_ETASK, "The task failed, and there was no memory left to say why");
+    if (is_ours(report->error.code))
+        report->error.code = MPROC_ETASK;
+    report->error.task = work->task->name;
+    report->error.item = work->first + copy->succeeded;
+    report->error.pid = slot->pid;
+}
+
+/* lose turns what succeeded into a failure, because there is no memory here to take it. */
+static void lose(const mproc_slot_t *slot, const mproc_work_t *work, mproc_reply_t *reply, mproc_report_t *report) {
+    fail_without_words(report, MPROC_ENOMEM, "The task succeeded, but there is no memory here for its result");
+    report->error.task = work->task->name;
+    report->error.item = work->first;
+    report->error.pid = slot->pid;
+    reply->failed += reply->succeeded;
+    reply->succeeded = 0;
+    reply->size = 0;
+    reply->failure = report;
+}
+
+static void note_response_room(mproc_slot_t *slot, const mproc_answer_t *answer) {
+    const mproc_response_slot_t *copy = &answer->slot;
+    uint64_t end = copy->offset;
+    if (copy->place == MPROC_PLACE_ARENA)
+        end += mproc_align(mproc_align(copy->size) + copy->report_size);
+    if (end != slot->released) {
+        slot->released = end;
+        /* Release: the bytes are copied before the worker may write there again. */
+        atomic_store_explicit(&mproc_slot_line(slot)->channel->arena_released, end, memory_order_release);
+    }
+    if (copy->place >= MPROC_PLACE_SEGMENT)
+        slot->large_result = copy->size + copy->report_size;
+    else if (copy->place != MPROC_PLACE_NONE)
+        slot->large_result = 0;
+}
+
+static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent, mproc_answer_t *answer) {
     mproc_work_t *work = sent->work;
     mproc_report_t report;
     mproc_reply_t reply = {
@@ -121,33 +119,40 @@ static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent
         .run_ns = answer->slot.run_ns,
     };
     if (work->output != NULL)
-        take_plain(slot, sent, reply.succeeded);
-    if (reply.failed > 0) {
+        mproc_slot_take_plain(slot, sent, reply.succeeded);
+    if (reply.failed > 0 || answer->no_memory)
         mproc_report_init(&report);
+    if (answer->no_memory && reply.size > 0) {
+        lose(slot, work, &reply, &report);
+    } else if (reply.failed > 0) {
         read_failure(slot, work, answer, &report);
         reply.failure = &report;
     }
-    if (answer->segment != NULL && reply.size > 0)
-        reply.hold = mproc_segment_hold(answer->segment);
-    note_response_room(slot, sent, answer);
+    if (reply.size > 0)
+        reply.hold = mproc_answer_hold(answer);
+    note_response_room(slot, answer);
     local->stats.bytes_out += work->output != NULL ? (uint64_t)work->output_size * reply.succeeded : reply.size;
     local->deaths = reply.succeeded > 0 ? 0 : local->deaths;
     slot->tasks_done++;
     work->backend = NULL;
-    if (answer->segment != NULL && reply.hold == NULL && answer->segment != sent->grant)
-        mproc_segment_put(answer->segment);
     mproc_slot_forget(slot, sent);
     local->events->finished(local->context, slot->index, work, &reply);
-    if (reply.failed > 0)
+    if (reply.failure != NULL)
         mproc_report_fini(&report);
 }
 
-/* answer_need sends the worker room for a large result. It asks again when the task wants still more. */
-static void answer_need(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line, uint32_t need, uint64_t size) {
-    mproc_local_segment_t *segment =
-        size > SIZE_MAX / 4 ? NULL : mproc_segment_take(local, slot, mproc_align(size));
-    line->channel->need_segment = segment == NULL ? MPROC_PLACE_NONE : segment->number;
+/* ---- what a worker needs -------------------------------------------------------------------------------------------------------- */
+
+/* answer_need sends the worker room for a large result. It asks again when the task wants still more: then it has copied all
+ * from the room before the last. */
+static void answer_need(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line, mproc_sent_t *sent, uint32_t need,
+                        uint64_t size) {
+    mproc_segment_put(&sent->old_room);
+    sent->old_room = sent->room;
+    sent->room = size > SIZE_MAX / 4 ? NULL : mproc_segment_take(local, slot, mproc_align(size), true);
+    line->channel->need_segment = sent->room == NULL ? MPROC_PLACE_NONE : sent->room->number;
     atomic_store_explicit(&line->answered, need, memory_order_relaxed);
+    /* Release: need_segment is there when the worker sees its answer. */
     atomic_store_explicit(&line->channel->need_answered, need, memory_order_release);
     mproc_line_wake_worker(line);
 }
@@ -160,8 +165,34 @@ static void report_start(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t 
     uint32_t state = atomic_load_explicit(&request->state, memory_order_acquire);
     if (state == mproc_channel_state(head, MPROC_REQUEST_BEGUN)) {
         sent->reported = true;
+        sent->begun = true;
+        atomic_store_explicit(&line->watched, 0, memory_order_relaxed);
         local->events->started(local->context, slot->index, sent->work);
     }
+}
+
+/* take_response delivers the response to the oldest request; false for a wrong one. */
+static bool take_response(mproc_local_t *local, mproc_slot_t *slot, uint32_t head, mproc_sent_t *sent, bool skipped) {
+    mproc_line_t *line = mproc_slot_line(slot);
+    mproc_answer_t answer;
+    if (skipped != sent->taken)
+        return false;
+    if (!skipped &&
+        !mproc_answer_read(local, slot, sent, &line->channel->responses[head % MPROC_CHANNEL_SLOTS], &answer)) {
+        mproc_answer_fini(&answer);
+        return false;
+    }
+    atomic_store_explicit(&line->answered, 0, memory_order_relaxed);
+    mproc_slot_head(local, slot, head + 1);
+    if (!skipped) {
+        deliver(local, slot, sent, &answer);
+        mproc_answer_fini(&answer);
+    } else if (sent->work != NULL) {
+        mproc_slot_return(local, slot, sent);
+    } else {
+        mproc_slot_forget(slot, sent);
+    }
+    return true;
 }
 
 /* receive_one takes the response to the oldest request; false when there is none, or a wrong one. */
@@ -169,99 +200,34 @@ static bool receive_one(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *
     uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
     mproc_response_slot_t *response = &line->channel->responses[head % MPROC_CHANNEL_SLOTS];
     mproc_sent_t *sent = &slot->sent[head % MPROC_CHANNEL_SLOTS];
+    /* Acquire: the rest of the response, and what it speaks of, is there. */
     uint32_t state = atomic_load_explicit(&response->state, memory_order_acquire);
     report_start(local, slot, line, head, sent);
-    if (state == mproc_channel_state(head, MPROC_RESPONSE_NEED)) {
+    if (state == mproc_channel_state(head, MPROC_RESPONSE_DONE) ||
+        state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED)) {
+        if (take_response(local, slot, head, sent, state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED)))
+            return true;
+    } else if (state == mproc_channel_state(head, MPROC_RESPONSE_NEED)) {
         uint32_t need = response->succeeded;
-        if (need != atomic_load_explicit(&line->answered, memory_order_relaxed))
-            answer_need(local, slot, line, need, response->size);
+        uint32_t answered = atomic_load_explicit(&line->answered, memory_order_relaxed);
+        if (need == answered || slot->kill_code != 0)
+            return false;
+        if (need == answered + 1 && need <= NEEDS_MOST && sent->work != NULL && !sent->taken) {
+            answer_need(local, slot, line, sent, need, response->size);
+            return false;
+        }
+    } else if (mproc_channel_unused(state, head)) {
         return false;
     }
-    if (state != mproc_channel_state(head, MPROC_RESPONSE_DONE) &&
-        state != mproc_channel_state(head, MPROC_RESPONSE_SKIPPED))
-        return false;
-    bool skipped = state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED);
-    if (skipped != (sent->work == NULL)) {
-        mproc_slot_kill(slot, MPROC_EMALFORMED);
-        return false;
-    }
-    answer_t answer;
-    memcpy((void *)&answer.slot, (const void *)response, sizeof answer.slot);
-    if (!skipped && !check(slot, sent->work, &answer)) {
-        mproc_slot_kill(slot, MPROC_EMALFORMED);
-        return false;
-    }
-    atomic_store_explicit(&line->answered, 0, memory_order_relaxed);
-    atomic_store_explicit(&line->head, head + 1, memory_order_relaxed);
-    if (skipped)
-        mproc_slot_forget(slot, sent);
-    else
-        deliver(local, slot, sent, &answer);
-    return true;
+    distrust(slot);
+    return false;
 }
 
 void mproc_slot_receive(mproc_local_t *local, mproc_slot_t *slot) {
     mproc_line_t *line = mproc_slot_line(slot);
-    while (slot->kill_code != MPROC_EMALFORMED && mproc_slot_sent(slot) > 0 && receive_one(local, slot, line))
-        continue;
-}
-
-/* ---- works of a worker that has ended ------------------------------------------------------------------------------------ */
-
-/* salvage finds what the worker had finished of the chunk it died in: those results were complete before progress said so. */
-static void salvage(mproc_slot_t *slot, uint32_t head, const mproc_work_t *work, mproc_reply_t *reply,
-                    answer_t *answer) {
-    mproc_progress_t *progress = &mproc_slot_line(slot)->channel->progress;
-    reply->succeeded = 0;
-    reply->failed = 1;
-    if (work->kind == MPROC_WORK_CALL || atomic_load(&progress->number) != head)
-        return;
-    uint32_t done = atomic_load(&progress->item);
-    uint32_t rest = atomic_load(&progress->rest);
-    if (done >= work->count)
-        done = work->count - 1; /* it died between its last result and the response */
-    if (work->output == NULL) {
-        answer->slot = (mproc_response_slot_t){
-            .size = atomic_load(&progress->size),
-            .offset = atomic_load(&progress->offset),
-            .place = atomic_load(&progress->place),
-        };
-        if (done > 0 && (!locate(slot, answer) || !records_fit(answer->data, answer->slot.size, done)))
-            done = 0;
-        reply->data = answer->data;
-        reply->size = done > 0 ? (size_t)answer->slot.size : 0;
-    }
-    reply->succeeded = done;
-    reply->failed = rest > 0 && rest <= work->count - done ? rest : 1;
-}
-
-static void fail_running(mproc_local_t *local, mproc_slot_t *slot, uint32_t head, mproc_sent_t *sent,
-                         mproc_report_t *report) {
-    mproc_work_t *work = sent->work;
-    mproc_reply_t reply = {.failure = report};
-    answer_t answer = {0};
-    salvage(slot, head, work, &reply, &answer);
-    if (work->output != NULL)
-        take_plain(slot, sent, reply.succeeded);
-    report->error.item = work->first + reply.succeeded;
-    report->error.task = work->task->name;
-    work->backend = NULL;
-    local->events->finished(local->context, slot->index, work, &reply);
-}
-
-void mproc_slot_abandon(mproc_local_t *local, mproc_slot_t *slot, mproc_report_t *report) {
-    mproc_line_t *line = mproc_slot_line(slot);
-    while (mproc_slot_sent(slot) > 0) {
-        uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
-        mproc_sent_t *sent = &slot->sent[head % MPROC_CHANNEL_SLOTS];
-        uint32_t state = atomic_load(&line->channel->requests[head % MPROC_CHANNEL_SLOTS].state);
-        atomic_store_explicit(&line->head, head + 1, memory_order_relaxed);
-        if (sent->work != NULL && state == mproc_channel_state(head, MPROC_REQUEST_BEGUN)) {
-            fail_running(local, slot, head, sent, report);
-        } else if (sent->work != NULL) {
-            sent->work->backend = NULL;
-            local->events->returned(local->context, slot->index, sent->work);
-        }
-        mproc_slot_forget(slot, sent);
+    /* No more than were out: what handlers submit meanwhile is for the next poll, or other slots would wait for ever. */
+    for (uint32_t left = mproc_slot_sent(slot); left > 0; left--) {
+        if (atomic_load_explicit(&line->distrusted, memory_order_relaxed) || !receive_one(local, slot, line))
+            return;
     }
 }

@@ -12,6 +12,7 @@
 #include "process_inbox.h"
 
 #define MESSAGE_SIZE 1536
+#define MESSAGES_MOST 64 /* of a worker that does not come up; honest ones send a few */
 
 /* The parts that are put together: sentences know them, reports carry them. */
 typedef struct end {
@@ -20,6 +21,14 @@ typedef struct end {
     uint32_t stage;
     bool out_of_memory;
 } end_t;
+
+uint32_t mproc_slot_stage(const mproc_slot_t *slot) {
+    uint32_t told = atomic_load(&atomic_load_explicit(&slot->line, memory_order_relaxed)->channel->worker_stage);
+    bool may_start = slot->stage == MPROC_SLOT_STARTING;
+    if (told > MPROC_STAGE_RETIRED || (!may_start && told != MPROC_STAGE_RETIRED))
+        return may_start ? MPROC_STAGE_STARTING : MPROC_STAGE_UP;
+    return told;
+}
 
 static void classify(mproc_slot_t *slot, mplat_crash_t *crash, end_t *end) {
     mproc_channel_t *channel = mproc_slot_line(slot)->channel;
@@ -32,7 +41,7 @@ static void classify(mproc_slot_t *slot, mplat_crash_t *crash, end_t *end) {
     }
     (void)mplat_process_exit(slot->process, &system);
     end->exit = mproc_exit_classify(&system, &stops, end->crash);
-    end->stage = atomic_load(&channel->worker_stage);
+    end->stage = mproc_slot_stage(slot);
     end->out_of_memory = end->exit.how == MPROC_EXIT_SIGNALLED && strcmp(end->exit.name, "SIGKILL") == 0 &&
                          mproc_memory_kills_since(slot->memory_kills);
 }
@@ -41,12 +50,16 @@ static void classify(mproc_slot_t *slot, mplat_crash_t *crash, end_t *end) {
 static bool initializer_report(mproc_slot_t *slot, mproc_report_t *report) {
     mproc_channel_t *channel = mproc_slot_line(slot)->channel;
     uint32_t size = channel->responses[0].report_size;
-    if (size == 0 || size > MPROC_CHANNEL_ARENA ||
-        mproc_report_decode(channel->response_arena, size, report) != MPROC_OK)
-        return false;
-    report->error.code = MPROC_EINIT;
-    report->error.pid = slot->pid;
-    return true;
+    unsigned char *copy = size == 0 || size > MPROC_CHANNEL_ARENA ? NULL : mproc_alloc(size);
+    if (copy != NULL)
+        memcpy(copy, channel->response_arena, size); /* a child of the worker may still write there */
+    bool told = copy != NULL && mproc_report_decode(copy, size, report) == MPROC_OK;
+    mproc_free(copy);
+    if (told) {
+        report->error.code = MPROC_EINIT;
+        report->error.pid = slot->pid;
+    }
+    return told;
 }
 
 /* start_report takes what a child says that cannot become a worker: another build, an initializer it does not know. */
@@ -57,7 +70,9 @@ static bool start_report(mproc_slot_t *slot, mproc_report_t *report) {
     mplat_handle_t handles[MPLAT_LINK_HANDLES_MAX];
     size_t used = 0, count = 0;
     unsigned char *message = mproc_alloc(size);
-    while (message != NULL && mplat_link_receive(slot->link, message, size, &used, handles, &count, 0) == MPLAT_OK)
+    for (int i = 0; message != NULL && i < MESSAGES_MOST &&
+                    mplat_link_receive(slot->link, message, size, &used, handles, &count, 0) == MPLAT_OK;
+         i++)
         mproc_inbox_take(&inbox, message, used, handles, count);
     bool told = mproc_inbox_outcome(&inbox, &outcome) && outcome.kind == MPROC_OUTCOME_FAILED &&
                 mproc_report_decode(outcome.data, outcome.size, report) == MPROC_OK;
@@ -91,8 +106,8 @@ static void write_message(const mproc_slot_t *slot, const mproc_task_t *task, in
                           size_t size) {
     char how[200], who[400], where[320] = "", place[300] = "", at[40] = "";
     if (task != NULL)
-        (void)snprintf(who, sizeof who, "Task '%.200s' (item %" PRId64 "): worker %d (pid %" PRId64 ")", task->name, item,
-                       slot->index, slot->pid);
+        (void)snprintf(who, sizeof who, "Task '%.200s' (item %" PRId64 "): worker %d (pid %" PRId64 ")", task->name,
+                       item, slot->index, slot->pid);
     else
         (void)snprintf(who, sizeof who, "Worker %d (pid %" PRId64 ")", slot->index, slot->pid);
     if (slot->kill_code == MPROC_ETASKTIMEOUT) {
@@ -104,9 +119,11 @@ static void write_message(const mproc_slot_t *slot, const mproc_task_t *task, in
         return;
     }
     if (slot->kill_code == MPROC_EMALFORMED) {
-        (void)snprintf(buf, size,
-                       "%s sent what no worker sends and was killed: look for a task that writes beyond its memory",
-                       who);
+        (void)snprintf(
+            buf, size,
+            "%s sent what no worker sends, or closed its line to the pool, and was killed: look for a task that "
+            "writes beyond its memory or closes what it has not opened",
+            who);
         return;
     }
     if (slot->kill_code == MPROC_EINIT) {

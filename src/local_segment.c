@@ -4,7 +4,9 @@
 #include "memory.h"
 
 #define SMALLEST (64u * 1024u)
-#define SEND_TIMEOUT_MS 1000
+#define SEND_TIMEOUT_MS 100
+#define LINK_MOST 24u   /* messages that a worker has not read; they fit into every system's buffer, ... */
+#define LINK_RESERVE 8u /* ... and these too, for a worker that waits for one, and reads all of them then */
 
 static void destroy(mproc_local_segment_t *segment) {
     mplat_segment_destroy(segment->memory);
@@ -26,6 +28,15 @@ static uint64_t rounded(uint64_t size) {
     return (size + step - 1) / step * step;
 }
 
+uint32_t mproc_link_room(mproc_slot_t *slot) {
+    uint32_t unread = slot->link_messages - slot->link_read;
+    if (unread > LINK_MOST / 2) {
+        slot->link_read = atomic_load_explicit(&mproc_slot_line(slot)->channel->link_read, memory_order_relaxed);
+        unread = slot->link_messages - slot->link_read;
+    }
+    return unread < LINK_MOST ? LINK_MOST - unread : 0;
+}
+
 static bool announce(mproc_slot_t *slot, const mproc_local_segment_t *segment, bool given) {
     mproc_channel_message_t message = {
         .magic = MPROC_CHANNEL_MAGIC,
@@ -33,16 +44,25 @@ static bool announce(mproc_slot_t *slot, const mproc_local_segment_t *segment, b
         .size = mplat_segment_size(segment->memory),
     };
     mplat_handle_t handle = mplat_segment_handle(segment->memory);
-    if (mplat_link_send(slot->link, &message, sizeof message, &handle, given ? 1 : 0, SEND_TIMEOUT_MS) != MPLAT_OK)
+    int err = mplat_link_send(slot->link, &message, sizeof message, &handle, given ? 1 : 0, SEND_TIMEOUT_MS);
+    /* A worker that has closed its end, or lets it run over, gets no more work: somebody else is to do it. */
+    if (err == MPLAT_ECLOSED || err == MPLAT_ETIMEDOUT)
+        mproc_slot_kill(slot, MPROC_EMALFORMED);
+    if (err != MPLAT_OK)
         return false;
     slot->link_messages++;
     atomic_store_explicit(&mproc_slot_line(slot)->channel->link_messages, slot->link_messages, memory_order_release);
     return true;
 }
 
+/* Acquire, against the release of a hold: who held it has read it for the last time. */
+static int status_of(const mproc_local_segment_t *segment) {
+    return atomic_load_explicit(&segment->status, memory_order_acquire);
+}
+
 static mproc_local_segment_t *create(mproc_slot_t *slot, uint64_t size) {
-    mproc_local_segment_t *segment = mproc_alloc_zero(1, sizeof *segment);
-    if (segment == NULL || size > SIZE_MAX / 2)
+    mproc_local_segment_t *segment = size > SIZE_MAX / 2 ? NULL : mproc_alloc_zero(1, sizeof *segment);
+    if (segment == NULL)
         goto fail;
     segment->hold.release = release;
     segment->number = MPROC_PLACE_SEGMENT + slot->next_segment;
@@ -69,8 +89,8 @@ static void trim(mproc_local_t *local, mproc_slot_t *slot) {
     while (*place != NULL) {
         mproc_local_segment_t *segment = *place;
         uint64_t size = mplat_segment_size(segment->memory);
-        bool is_free = atomic_load(&segment->status) == MPROC_SEGMENT_FREE;
-        if (is_free && kept + size > limit && announce(slot, segment, false)) {
+        bool is_free = status_of(segment) == MPROC_SEGMENT_FREE;
+        if (is_free && kept + size > limit && mproc_link_room(slot) > LINK_MOST / 2 && announce(slot, segment, false)) {
             *place = segment->next;
             destroy(segment);
             continue;
@@ -80,11 +100,11 @@ static void trim(mproc_local_t *local, mproc_slot_t *slot) {
     }
 }
 
-mproc_local_segment_t *mproc_segment_take(mproc_local_t *local, mproc_slot_t *slot, uint64_t size) {
+mproc_local_segment_t *mproc_segment_take(mproc_local_t *local, mproc_slot_t *slot, uint64_t size, bool needed) {
     mproc_local_segment_t **best = NULL;
     for (mproc_local_segment_t **place = &slot->segments; *place != NULL; place = &(*place)->next) {
         uint64_t has = mplat_segment_size((*place)->memory);
-        if (has >= size && atomic_load_explicit(&(*place)->status, memory_order_acquire) == MPROC_SEGMENT_FREE &&
+        if (has >= size && status_of(*place) == MPROC_SEGMENT_FREE &&
             (best == NULL || has < mplat_segment_size((*best)->memory)))
             best = place;
     }
@@ -96,23 +116,18 @@ mproc_local_segment_t *mproc_segment_take(mproc_local_t *local, mproc_slot_t *sl
         slot->segments = segment;
     } else {
         trim(local, slot);
-        segment = create(slot, size);
+        if (mproc_link_room(slot) + (needed ? LINK_RESERVE : 0) > 0)
+            segment = create(slot, size);
     }
     if (segment != NULL)
         atomic_store(&segment->status, MPROC_SEGMENT_USED);
     return segment;
 }
 
-mproc_local_segment_t *mproc_segment_find(mproc_slot_t *slot, uint32_t number) {
-    mproc_local_segment_t *segment = slot->segments;
-    while (segment != NULL && segment->number != number)
-        segment = segment->next;
-    return segment;
-}
-
-void mproc_segment_put(mproc_local_segment_t *segment) {
-    if (segment != NULL && atomic_load(&segment->status) == MPROC_SEGMENT_USED)
-        atomic_store(&segment->status, MPROC_SEGMENT_FREE);
+void mproc_segment_put(mproc_local_segment_t **segment) {
+    if (*segment != NULL && atomic_load_explicit(&(*segment)->status, memory_order_relaxed) == MPROC_SEGMENT_USED)
+        atomic_store_explicit(&(*segment)->status, MPROC_SEGMENT_FREE, memory_order_relaxed);
+    *segment = NULL;
 }
 
 mproc_hold_t *mproc_segment_hold(mproc_local_segment_t *segment) {

@@ -15,9 +15,9 @@ static mproc_slot_t *slot_of(mproc_backend_t *backend, int slot) {
 size_t mproc_local_room(mproc_backend_t *backend, int index) {
     mproc_slot_t *slot = slot_of(backend, index);
     uint32_t sent = mproc_slot_sent(slot);
-    if (slot->stage != MPROC_SLOT_UP || slot->kill_code != 0)
+    if (slot->stage != MPROC_SLOT_UP || slot->retire || slot->kill_code != 0)
         return 0;
-    size_t room = MPROC_CHANNEL_SLOTS - sent;
+    size_t room = mproc_link_room(slot) > 0 ? MPROC_CHANNEL_SLOTS - sent : 0;
     if (slot->tasks_limit > 0) {
         int64_t left = slot->tasks_limit - slot->tasks_done - (int64_t)sent;
         room = left <= 0 ? 0 : (uint64_t)left < room ? (size_t)left : room;
@@ -50,7 +50,7 @@ static int place_payload(mproc_local_t *local, mproc_slot_t *slot, const mproc_w
         request->place = MPROC_PLACE_ARENA;
         base = mproc_slot_line(slot)->channel->request_arena;
     } else {
-        sent->payload = mproc_segment_take(local, slot, size);
+        sent->payload = mproc_segment_take(local, slot, size, false);
         if (sent->payload == NULL)
             return mproc_fail_platform(MPLAT_ENOMEM, "Cannot get %llu bytes of shared memory for task '%s'",
                                        (unsigned long long)size, work->task->name);
@@ -80,13 +80,42 @@ static void describe(const mproc_slot_t *slot, const mproc_work_t *work, mproc_r
     request->grant = MPROC_PLACE_NONE;
 }
 
+/* grant gives the worker room for a result as large as the last one, so that it need not ask. */
+static void grant(mproc_local_t *local, mproc_slot_t *slot, mproc_request_slot_t *request, mproc_sent_t *sent) {
+    if (slot->large_result == 0 || sent->work->output != NULL)
+        return;
+    sent->grant = mproc_segment_take(local, slot, slot->large_result, false);
+    if (sent->grant != NULL)
+        request->grant = sent->grant->number;
+}
+
+/* publish makes the request the worker's. One that could not be sent whole, because the link to the worker is full or broken,
+ * is taken back at once, and so is returned when the worker comes to it or ends. */
+static void publish(mproc_local_t *local, mproc_slot_t *slot, mproc_request_slot_t *request, mproc_sent_t *sent,
+                    bool whole) {
+    uint32_t number = slot->tail++;
+    _Atomic uint64_t *busy = &local->busy[slot->index / 64];
+    uint64_t bits = atomic_load_explicit(busy, memory_order_relaxed) | UINT64_C(1) << (slot->index % 64);
+    sent->arena_end = slot->arena_used;
+    sent->work->backend = sent;
+    sent->taken = !whole;
+    if (number == slot->cancelled) /* 2^32 requests ago */
+        atomic_store(&mproc_slot_line(slot)->channel->cancelled, slot->cancelled = number - 1);
+    /* Release: the worker that sees this sees the request and its payload. */
+    atomic_store_explicit(&request->state,
+                          mproc_channel_state(number, sent->taken ? MPROC_REQUEST_TAKEN : MPROC_REQUEST_READY),
+                          memory_order_release);
+    atomic_store_explicit(busy, bits, memory_order_relaxed);
+    if (sent->work->watch && mproc_slot_sent(slot) == 1)
+        atomic_store_explicit(&mproc_slot_line(slot)->watched, number, memory_order_relaxed);
+}
+
 int mproc_local_submit(mproc_backend_t *backend, int index, mproc_work_t *work) {
     mproc_local_t *local = (mproc_local_t *)backend;
     mproc_slot_t *slot = slot_of(backend, index);
     mproc_channel_t *channel = mproc_slot_line(slot)->channel;
-    uint32_t number = slot->tail;
-    mproc_request_slot_t *request = &channel->requests[number % MPROC_CHANNEL_SLOTS];
-    mproc_sent_t *sent = &slot->sent[number % MPROC_CHANNEL_SLOTS];
+    mproc_request_slot_t *request = &channel->requests[slot->tail % MPROC_CHANNEL_SLOTS];
+    mproc_sent_t *sent = &slot->sent[slot->tail % MPROC_CHANNEL_SLOTS];
     uint64_t output = work->output == NULL ? 0 : (uint64_t)work->output_size * work->count;
     uint64_t size = mproc_align(work->args_size) + mproc_align(work->input_size) + output;
     if (mproc_registry_number(work->task) == MPROC_NO_NUMBER)
@@ -94,18 +123,13 @@ int mproc_local_submit(mproc_backend_t *backend, int index, mproc_work_t *work) 
                           work->task->name);
     *sent = (mproc_sent_t){.work = work};
     describe(slot, work, request);
-    int err = place_payload(local, slot, work, size == 0 ? 0 : mproc_align(size), request, sent);
-    if (err != MPROC_OK)
+    int err = place_payload(local, slot, work, mproc_align(size), request, sent);
+    if (err != MPROC_OK && slot->kill_code == 0 && mproc_link_room(slot) > 0)
         return err;
-    if (slot->large_results && work->output == NULL) {
-        sent->grant = mproc_segment_take(local, slot, MPROC_CHANNEL_SMALL + 1);
-        request->grant = sent->grant == NULL ? MPROC_PLACE_NONE : sent->grant->number;
-    }
-    sent->arena_end = slot->arena_used;
-    work->backend = sent;
+    if (err == MPROC_OK)
+        grant(local, slot, request, sent);
     local->stats.bytes_in += work->args_size + work->input_size;
-    slot->tail++;
-    atomic_store_explicit(&request->state, mproc_channel_state(number, MPROC_REQUEST_READY), memory_order_release);
+    publish(local, slot, request, sent, err == MPROC_OK);
     return MPROC_OK;
 }
 
@@ -129,37 +153,76 @@ void mproc_local_flush(mproc_backend_t *backend, int index, bool attended) {
         mproc_line_arm((mproc_local_t *)backend, slot, line);
 }
 
+/* take makes a request one that the worker cannot begin; false when it has begun, or may have. */
+static bool take(mproc_line_t *line, uint32_t number, mproc_sent_t *sent) {
+    _Atomic uint32_t *state = &line->channel->requests[number % MPROC_CHANNEL_SLOTS].state;
+    uint32_t ready = mproc_channel_state(number, MPROC_REQUEST_READY);
+    if (!sent->taken && !sent->begun)
+        sent->taken = atomic_compare_exchange_strong(state, &ready, mproc_channel_state(number, MPROC_REQUEST_TAKEN));
+    return sent->taken;
+}
+
 bool mproc_local_revoke(mproc_backend_t *backend, int index, mproc_work_t *work) {
     mproc_slot_t *slot = slot_of(backend, index);
     mproc_sent_t *sent = work->backend;
     mproc_line_t *line = mproc_slot_line(slot);
     if (line == NULL || sent < slot->sent || sent >= slot->sent + MPROC_CHANNEL_SLOTS || sent->work != work)
         return false;
-    mproc_request_slot_t *request = &line->channel->requests[sent - slot->sent];
     uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
     uint32_t number = head + ((uint32_t)(sent - slot->sent) - head) % MPROC_CHANNEL_SLOTS;
-    uint32_t ready = mproc_channel_state(number, MPROC_REQUEST_READY);
-    if (!atomic_compare_exchange_strong(&request->state, &ready, mproc_channel_state(number, MPROC_REQUEST_TAKEN)))
+    if (!take(line, number, sent))
         return false;
     sent->work = NULL;
-    mproc_segment_put(sent->payload);
-    mproc_segment_put(sent->grant);
-    sent->payload = NULL;
-    sent->grant = NULL;
+    mproc_segment_put(&sent->payload);
+    mproc_segment_put(&sent->grant);
     work->backend = NULL;
     return true;
+}
+
+void mproc_slot_freeze(mproc_slot_t *slot) {
+    mproc_line_t *line = mproc_slot_line(slot);
+    uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
+    /* From behind: the worker goes the other way. */
+    for (uint32_t number = slot->tail; number != head;) {
+        number--;
+        (void)take(line, number, &slot->sent[number % MPROC_CHANNEL_SLOTS]);
+    }
+}
+
+void mproc_slot_nudge(mproc_slot_t *slot) {
+    mproc_line_t *line = mproc_slot_line(slot);
+    uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
+    uint32_t state = atomic_load(&line->channel->requests[head % MPROC_CHANNEL_SLOTS].state);
+    if (state - mproc_channel_state(head, 0) > MPROC_REQUEST_TAKEN) {
+        atomic_store(&line->distrusted, true);
+        mproc_slot_kill(slot, MPROC_EMALFORMED);
+        return;
+    }
+    atomic_store_explicit(&line->channel->worker_sleeps, 0, memory_order_relaxed);
+    mplat_wake_signal(line->worker_wake, &line->channel->worker_sleeps);
+}
+
+/* ---- what runs --------------------------------------------------------------------------------------------------------------- */
+
+/* oldest finds the request that the worker is in; NULL when it is in none. */
+static mproc_sent_t *oldest(mproc_slot_t *slot, mproc_line_t *line, uint32_t *out_head) {
+    uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
+    mproc_sent_t *sent = &slot->sent[head % MPROC_CHANNEL_SLOTS];
+    uint32_t state = atomic_load(&line->channel->requests[head % MPROC_CHANNEL_SLOTS].state);
+    *out_head = head;
+    if (sent->work == NULL || sent->taken)
+        return NULL;
+    sent->begun = sent->begun || state == mproc_channel_state(head, MPROC_REQUEST_BEGUN);
+    return sent->begun ? sent : NULL;
 }
 
 bool mproc_local_running(mproc_backend_t *backend, int index, mproc_work_t **out_work, uint32_t *out_item,
                          int64_t *out_since_ns) {
     mproc_slot_t *slot = slot_of(backend, index);
     mproc_line_t *line = mproc_slot_line(slot);
-    if (mproc_slot_sent(slot) == 0)
-        return false;
-    uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
-    mproc_sent_t *sent = &slot->sent[head % MPROC_CHANNEL_SLOTS];
-    mproc_request_slot_t *request = &line->channel->requests[head % MPROC_CHANNEL_SLOTS];
-    if (sent->work == NULL || atomic_load(&request->state) != mproc_channel_state(head, MPROC_REQUEST_BEGUN))
+    uint32_t head = 0;
+    mproc_sent_t *sent = mproc_slot_sent(slot) == 0 ? NULL : oldest(slot, line, &head);
+    if (sent == NULL)
         return false;
     int64_t now = mplat_clock_ns();
     if (sent->seen_ns == 0)
@@ -172,8 +235,8 @@ bool mproc_local_running(mproc_backend_t *backend, int index, mproc_work_t **out
         uint32_t item = atomic_load(&progress->item);
         int64_t since = atomic_load(&progress->since_ns);
         *out_item = item < sent->work->count ? item : sent->work->count - 1;
-        if (since > 0 && since <= now) /* a worker may write anything here: it gains no time by it */
-            *out_since_ns = since > slot->started_ns ? since : slot->started_ns;
+        if (since > slot->started_ns && since <= now)
+            *out_since_ns = since;
     }
     return true;
 }
@@ -181,9 +244,9 @@ bool mproc_local_running(mproc_backend_t *backend, int index, mproc_work_t **out
 void mproc_local_cancel(mproc_backend_t *backend, int index, mproc_work_t *work) {
     mproc_slot_t *slot = slot_of(backend, index);
     mproc_line_t *line = mproc_slot_line(slot);
-    if (line == NULL)
+    if (mproc_slot_sent(slot) == 0)
         return;
     uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
-    if (mproc_slot_sent(slot) > 0 && slot->sent[head % MPROC_CHANNEL_SLOTS].work == work)
-        atomic_store(&line->channel->cancelled, head);
+    if (slot->sent[head % MPROC_CHANNEL_SLOTS].work == work)
+        atomic_store(&line->channel->cancelled, slot->cancelled = head);
 }

@@ -11,6 +11,7 @@
 #define MS 1000000LL
 #define RESTART_FIRST_MS 10
 #define RESTART_MOST_MS 1000
+#define MEMORY_EVERY_NS (10 * MS) /* asking the system for a process's memory costs more than many a task */
 
 /* ---- start ---------------------------------------------------------------------------------------------------------------- */
 
@@ -41,18 +42,22 @@ static void reset(mproc_local_t *local, mproc_slot_t *slot) {
     slot->tail = 1;
     slot->arena_used = 0;
     slot->arena_freed = 0;
-    slot->response_arena_end = 0;
-    slot->large_results = false;
+    slot->released = 0;
+    slot->large_result = 0;
+    slot->cancelled = 0;
+    slot->retire = false;
+    slot->handing_back = false;
     slot->kill_code = 0;
     slot->next_segment = 0;
     slot->link_messages = 0;
+    slot->link_read = 0;
     slot->tasks_done = 0;
-    slot->tasks_limit =
-        local->options.maxtasksperchild > 0 ? jittered(local, local->options.maxtasksperchild) : 0;
+    slot->tasks_checked = 0;
+    slot->checked_ns = 0;
+    slot->tasks_limit = local->options.maxtasksperchild > 0 ? jittered(local, local->options.maxtasksperchild) : 0;
     slot->started_ns = mplat_clock_ns();
-    slot->retire_at_ns = local->options.max_age_ms > 0
-                             ? slot->started_ns + jittered(local, local->options.max_age_ms) * MS
-                             : INT64_MAX;
+    slot->retire_at_ns =
+        local->options.max_age_ms > 0 ? slot->started_ns + jittered(local, local->options.max_age_ms) * MS : INT64_MAX;
     slot->restart_ns = INT64_MAX;
 }
 
@@ -95,7 +100,9 @@ int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
     }
     slot->pid = mplat_process_pid(slot->process);
     slot->stage = MPROC_SLOT_STARTING;
+    local->starting++;
     local->stats.workers_started++;
+    line->slot = slot;
     /* A worker that is up says so by its bell, whoever sleeps. */
     atomic_store(&line->channel->parent_waits, MPROC_WAIT_BELL);
     atomic_store(&slot->line, line);
@@ -104,11 +111,17 @@ int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
 
 /* ---- end ------------------------------------------------------------------------------------------------------------------ */
 
-void mproc_slot_retire(mproc_slot_t *slot) {
+/* A worker that is starting does as told once it is up; until then its time to start runs. */
+void mproc_slot_retire(mproc_local_t *local, mproc_slot_t *slot, bool handing_back) {
     mproc_line_t *line = mproc_slot_line(slot);
-    if (slot->stage != MPROC_SLOT_STARTING && slot->stage != MPROC_SLOT_UP)
+    if (slot->stage == MPROC_SLOT_EMPTY || slot->retire)
         return;
-    slot->stage = MPROC_SLOT_RETIRING;
+    slot->retire = true;
+    slot->handing_back = handing_back;
+    if (slot->stage == MPROC_SLOT_UP)
+        slot->stage = MPROC_SLOT_RETIRING;
+    if (handing_back)
+        atomic_store(&local->attention, true);
     atomic_store(&line->channel->retire, 1);
     mproc_line_wake_worker(line);
 }
@@ -117,19 +130,22 @@ void mproc_slot_kill(mproc_slot_t *slot, int code) {
     if (slot->process == NULL || slot->kill_code != 0)
         return;
     slot->kill_code = code;
+    mproc_slot_freeze(slot);
     (void)mplat_process_signal(slot->process, MPLAT_SIGNAL_KILL);
 }
 
+/* The pins are the slot's: a thread that came to the line before it left the slot is counted there. One that waits at the slot's
+ * next line puts the burial off. */
 void mproc_lines_bury(mproc_local_t *local) {
     mproc_line_t **place = &local->graveyard;
     if (*place == NULL || atomic_load(&local->waiting) != 0)
         return;
-    for (int i = 0; i < local->capacity; i++) {
-        if (atomic_load(&local->slots[i]->pins) > 0)
-            return; /* a later poll comes by */
-    }
     while (*place != NULL) {
         mproc_line_t *line = *place;
+        if (atomic_load(&line->slot->pins) > 0) {
+            place = &line->next;
+            continue;
+        }
         *place = line->next;
         mproc_line_destroy(line);
     }
@@ -146,14 +162,16 @@ static void release(mproc_local_t *local, mproc_slot_t *slot) {
     mplat_process_destroy(slot->process);
     slot->link = NULL;
     slot->process = NULL;
+    local->starting -= slot->stage == MPROC_SLOT_STARTING;
     slot->stage = MPROC_SLOT_EMPTY;
     line->next = local->graveyard;
     local->graveyard = line;
 }
 
-/* count_end keeps the statistics; true for an end as planned. */
-static bool count_end(mproc_local_t *local, const mproc_slot_t *slot, uint32_t stage) {
-    if (stage == MPROC_STAGE_RETIRED && slot->kill_code == 0) {
+/* count_end keeps the statistics; true for an end as planned: by us, and not in the middle of a request. */
+static bool count_end(mproc_local_t *local, mproc_slot_t *slot) {
+    uint32_t stage = mproc_slot_stage(slot);
+    if (stage == MPROC_STAGE_RETIRED && slot->retire && slot->kill_code == 0 && mproc_slot_sent(slot) == 0) {
         local->stats.workers_retired++;
         return true;
     }
@@ -171,7 +189,8 @@ static void break_pool(mproc_local_t *local, const mproc_report_t *last) {
     mproc_error_t error = last->error;
     char message[2048];
     (void)snprintf(message, sizeof message,
-                   "%d workers ended within %" PRId64 " ms and none of them finished a task, so no more are started. The last: "
+                   "%d workers ended within %" PRId64
+                   " ms and none of them finished a task, so no more are started. The last: "
                    "%.1500s",
                    local->deaths, local->options.restart_window_ms, last->error.message);
     error.message = message;
@@ -204,17 +223,12 @@ static void plan_restart(mproc_local_t *local, mproc_slot_t *slot, bool planned,
 }
 
 static void end(mproc_local_t *local, mproc_slot_t *slot) {
-    mproc_line_t *line = mproc_slot_line(slot);
     mproc_report_t report;
-    uint32_t stage = atomic_load(&line->channel->worker_stage);
-    uint32_t head = atomic_load(&line->head);
-    mproc_slot_receive(local, slot);
-    head = atomic_load(&line->head);
-    const mproc_work_t *work = mproc_slot_sent(slot) > 0 ? slot->sent[head % MPROC_CHANNEL_SLOTS].work : NULL;
     int64_t pid = slot->pid;
-    bool planned = count_end(local, slot, stage);
     mproc_report_init(&report);
-    mproc_slot_explain(slot, work == NULL ? NULL : work->task, work == NULL ? -1 : work->first, &report);
+    mproc_slot_receive(local, slot);
+    bool planned = count_end(local, slot);
+    slot->retire = true; /* a handler submits nothing more here */
     mproc_slot_abandon(local, slot, &report);
     release(local, slot);
     local->events->slot_down(local->context, slot->index, pid, planned ? NULL : &report);
@@ -243,25 +257,33 @@ static void fill(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
 static void come_up(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
     uint32_t stage = atomic_load_explicit(&mproc_slot_line(slot)->channel->worker_stage, memory_order_acquire);
     if (stage == MPROC_STAGE_UP) {
-        slot->stage = MPROC_SLOT_UP;
-        local->events->slot_up(local->context, slot->index, slot->pid);
+        local->starting--;
+        slot->stage = slot->retire ? MPROC_SLOT_RETIRING : MPROC_SLOT_UP;
+        if (!slot->retire)
+            local->events->slot_up(local->context, slot->index, slot->pid);
     } else if (now_ns - slot->started_ns > local->options.start_timeout_ms * MS) {
         mproc_slot_kill(slot, MPROC_EINIT);
     }
 }
 
-static bool too_large(const mproc_local_t *local, mproc_slot_t *slot) {
-    mplat_usage_t usage;
-    return local->options.max_memory_bytes > 0 && mplat_process_usage(slot->process, &usage) == MPLAT_OK &&
-           usage.peak_memory_bytes > local->options.max_memory_bytes;
+static bool too_large(const mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
+    mplat_usage_t usage = {0};
+    if (local->options.max_memory_bytes == 0 || slot->tasks_done == slot->tasks_checked ||
+        now_ns < slot->checked_ns + MEMORY_EVERY_NS)
+        return false;
+    slot->tasks_checked = slot->tasks_done;
+    slot->checked_ns = now_ns;
+    (void)mplat_process_usage(slot->process, &usage);
+    /* Where nobody tells the size of now, its largest is the next best. */
+    uint64_t size = usage.memory_bytes > 0 ? usage.memory_bytes : usage.peak_memory_bytes;
+    return size > local->options.max_memory_bytes;
 }
 
 static void recycle(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
-    bool done = slot->tasks_limit > 0 && slot->tasks_done >= slot->tasks_limit;
-    bool checked = slot->tasks_done == slot->tasks_checked;
-    slot->tasks_checked = slot->tasks_done;
-    if (done || now_ns >= slot->retire_at_ns || slot->index >= local->wanted || (!checked && too_large(local, slot)))
-        mproc_slot_retire(slot);
+    if (slot->tasks_limit > 0 && slot->tasks_done >= slot->tasks_limit)
+        mproc_slot_retire(local, slot, false);
+    else if (now_ns >= slot->retire_at_ns || slot->index >= local->wanted || too_large(local, slot, now_ns))
+        mproc_slot_retire(local, slot, true);
 }
 
 void mproc_slot_attend(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
@@ -273,23 +295,40 @@ void mproc_slot_attend(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns)
         come_up(local, slot, now_ns);
     if (slot->stage == MPROC_SLOT_UP)
         recycle(local, slot, now_ns);
+    if (slot->handing_back) {
+        slot->handing_back = false;
+        mproc_slot_freeze(slot);
+    }
     if (atomic_load_explicit(&mproc_slot_line(slot)->exited, memory_order_acquire))
         end(local, slot);
 }
 
-int64_t mproc_slot_due(const mproc_local_t *local, const mproc_slot_t *slot) {
-    if (slot->stage == MPROC_SLOT_EMPTY)
-        return slot->index >= local->wanted || local->stopping || local->broken ? INT64_MAX : slot->restart_ns;
-    if (slot->stage == MPROC_SLOT_STARTING)
-        return slot->kill_code != 0 ? INT64_MAX : slot->started_ns + local->options.start_timeout_ms * MS + 1;
-    return slot->stage == MPROC_SLOT_UP ? slot->retire_at_ns : INT64_MAX;
+static int64_t memory_due(const mproc_local_t *local, const mproc_slot_t *slot) {
+    bool due = local->options.max_memory_bytes > 0 && slot->tasks_done != slot->tasks_checked;
+    return due ? slot->checked_ns + MEMORY_EVERY_NS : INT64_MAX;
 }
 
-void mproc_slot_free(mproc_local_t *local, mproc_slot_t *slot) {
-    mproc_line_t *line = mproc_slot_line(slot);
-    if (line != NULL) {
+int64_t mproc_slot_due(const mproc_local_t *local, const mproc_slot_t *slot) {
+    int64_t memory = INT64_MAX;
+    switch (slot->stage) {
+    case MPROC_SLOT_EMPTY:
+        return slot->index >= local->wanted || local->stopping || local->broken ? INT64_MAX : slot->restart_ns;
+    case MPROC_SLOT_STARTING:
+        return slot->kill_code != 0 ? INT64_MAX : slot->started_ns + local->options.start_timeout_ms * MS + 1;
+    case MPROC_SLOT_UP:
+        memory = memory_due(local, slot);
+        return memory < slot->retire_at_ns ? memory : slot->retire_at_ns;
+    default:
+        return INT64_MAX;
+    }
+}
+
+void mproc_slot_free(mproc_local_t *local, mproc_slot_t *slot, int64_t until_ns) {
+    if (mproc_slot_line(slot) != NULL) {
+        int64_t left_ms = (until_ns - mplat_clock_ns()) / MS;
         mproc_slot_kill(slot, MPROC_ECANCELLED);
-        (void)mplat_process_wait(slot->process, -1);
+        /* A process that the system cannot end now, because a driver or file server does not answer it, is reaped later. */
+        (void)mplat_process_wait(slot->process, left_ms > 0 ? left_ms : 0);
         release(local, slot);
     }
     mproc_free(slot);

@@ -6,15 +6,29 @@
 #define YIELDS 100u
 #define EVENTS 64
 
+/* A task that overwrites its worker's channel may undo a wake-up. While there is work out nobody sleeps longer than this without
+ * a look. */
+#define LOOK_NS INT64_C(1000000000)
+
+/* has_begun: the oldest request has, and that is to be told. */
+static bool has_begun(const mproc_line_t *line) {
+    uint32_t watched = atomic_load_explicit(&line->watched, memory_order_relaxed);
+    return watched != 0 &&
+           atomic_load_explicit(&line->channel->requests[watched % MPROC_CHANNEL_SLOTS].state, memory_order_relaxed) ==
+               mproc_channel_state(watched, MPROC_REQUEST_BEGUN);
+}
+
+/* Anything but what the slot held before is a response, or damage, which receiving sees to. */
 bool mproc_line_ready(const mproc_line_t *line) {
     uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
     const mproc_response_slot_t *response = &line->channel->responses[head % MPROC_CHANNEL_SLOTS];
     uint32_t state = atomic_load_explicit(&response->state, memory_order_acquire);
-    if (state == mproc_channel_state(head, MPROC_RESPONSE_DONE) ||
-        state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED))
-        return true;
-    return (state == mproc_channel_state(head, MPROC_RESPONSE_NEED) &&
-            response->succeeded != atomic_load_explicit(&line->answered, memory_order_relaxed)) ||
+    if (mproc_channel_unused(state, head))
+        return has_begun(line) || atomic_load_explicit(&line->exited, memory_order_relaxed);
+    if (state == mproc_channel_state(head, MPROC_RESPONSE_NEED) &&
+        response->succeeded == atomic_load_explicit(&line->answered, memory_order_relaxed))
+        return atomic_load_explicit(&line->exited, memory_order_relaxed);
+    return !atomic_load_explicit(&line->distrusted, memory_order_relaxed) ||
            atomic_load_explicit(&line->exited, memory_order_relaxed);
 }
 
@@ -37,11 +51,14 @@ static bool arm_bells(mproc_local_t *local) {
 
 void mproc_line_arm(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line) {
     _Atomic uint32_t *waits = &line->channel->parent_waits;
-    if (!atomic_load(&local->asleep) || atomic_load(&slot->polling) > 0 ||
-        (atomic_load_explicit(waits, memory_order_relaxed) & MPROC_WAIT_BELL) != 0)
+    if (!atomic_load(&local->asleep) || atomic_load(&slot->polling) > 0)
         return;
-    (void)atomic_fetch_or(waits, MPROC_WAIT_BELL);
-    if (mproc_line_ready(line))
+    bool wake = atomic_load_explicit(&local->deaf, memory_order_relaxed);
+    if (!wake && (atomic_load_explicit(waits, memory_order_relaxed) & MPROC_WAIT_BELL) == 0) {
+        (void)atomic_fetch_or(waits, MPROC_WAIT_BELL);
+        wake = mproc_line_ready(line);
+    }
+    if (wake)
         mproc_local_wake(&local->backend);
 }
 
@@ -52,9 +69,24 @@ static void end_sleep(mproc_line_t *line) {
         mplat_wake_signal(line->direct_wake, waits);
 }
 
-static void note_exit(mproc_line_t *line) {
+static void note_exit(mproc_local_t *local, mproc_line_t *line) {
     atomic_store(&line->exited, true);
+    atomic_store(&local->attention, true);
     end_sleep(line);
+}
+
+static bool has_work_out(const mproc_local_t *local) {
+    int words = (atomic_load_explicit(&local->capacity, memory_order_relaxed) + 63) / 64;
+    for (int i = 0; i < words; i++) {
+        if (atomic_load_explicit(&local->busy[i], memory_order_relaxed) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* nearest is the shorter of two times, of which a negative one has no end. */
+static int64_t nearest(int64_t timeout_ns, int64_t other_ns) {
+    return timeout_ns < 0 || other_ns < timeout_ns ? other_ns : timeout_ns;
 }
 
 void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
@@ -64,20 +96,24 @@ void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
     int64_t due = atomic_load(&local->due_ns);
     if (due != INT64_MAX) {
         int64_t left = due - mplat_clock_ns();
-        left = left < 0 ? 0 : left;
-        timeout_ns = timeout_ns < 0 || left < timeout_ns ? left : timeout_ns;
+        timeout_ns = nearest(timeout_ns, left < 0 ? 0 : left);
     }
+    bool is_long = timeout_ns < 0 || timeout_ns > LOOK_NS;
+    bool looks = is_long && has_work_out(local);
+    timeout_ns = looks ? LOOK_NS : timeout_ns;
+    atomic_store(&local->deaf, is_long && !looks);
     /* No line is freed while this is set. */
     atomic_store(&local->waiting, 1);
     atomic_store(&local->asleep, true);
-    if (arm_bells(local))
-        timeout_ns = 0;
-    if (mplat_watch_wait(local->watch, timeout_ns, events, EVENTS, &count) != MPLAT_OK)
+    bool ready = arm_bells(local);
+    if (mplat_watch_wait(local->watch, ready ? 0 : timeout_ns, events, EVENTS, &count) != MPLAT_OK)
         count = 0;
     atomic_store(&local->asleep, false);
+    if (looks && !ready && count == 0)
+        atomic_store(&local->nudge, true);
     for (size_t i = 0; i < count; i++) {
         if (events[i].kind == MPLAT_WATCH_EXIT)
-            note_exit(events[i].key);
+            note_exit(local, events[i].key);
     }
     atomic_store(&local->waiting, 0);
 }
@@ -134,12 +170,13 @@ static bool poll_line(const mproc_line_t *line, const _Atomic uint32_t *done) {
     return may_go(line, done);
 }
 
-static void sleep_line(mproc_line_t *line, const _Atomic uint32_t *done, int64_t timeout_ns) {
+static void sleep_line(mproc_local_t *local, mproc_line_t *line, const _Atomic uint32_t *done, int64_t timeout_ns) {
     _Atomic uint32_t *waits = &line->channel->parent_waits;
     uint32_t expected = atomic_fetch_or(waits, MPROC_WAIT_DIRECT) | MPROC_WAIT_DIRECT;
     /* Either the worker sees the bit after its response, or this sees the response. */
-    if (!may_go(line, done))
-        (void)mplat_wake_wait(line->direct_wake, waits, expected, timeout_ns);
+    if (!may_go(line, done) &&
+        mplat_wake_wait(line->direct_wake, waits, expected, nearest(timeout_ns, LOOK_NS)) == MPLAT_ETIMEDOUT)
+        atomic_store(&local->nudge, true);
     (void)atomic_fetch_and(waits, ~MPROC_WAIT_DIRECT);
 }
 
@@ -151,7 +188,7 @@ void mproc_local_wait_slot(mproc_backend_t *backend, int index, const _Atomic ui
         return;
     (void)atomic_fetch_add(&slot->polling, 1);
     if (local->options.no_spin || !poll_line(line, done))
-        sleep_line(line, done, timeout_ns);
+        sleep_line(local, line, done, timeout_ns);
     (void)atomic_fetch_sub(&slot->polling, 1);
     /* What the slot does from now on is the pool's thread's again. */
     if (!mproc_line_ready(line))

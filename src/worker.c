@@ -39,7 +39,9 @@ void mproc_worker_sleep(mproc_worker_t *worker, bool (*ready)(const mproc_worker
         atomic_thread_fence(memory_order_seq_cst);
         if (ready(worker))
             break;
-        (void)mplat_wake_wait(worker->own_wake, sleeps, 1, -1);
+        /* A task may have closed what it is not to close: without sleep or call this worker is of no use. */
+        if (mplat_wake_wait(worker->own_wake, sleeps, 1, -1) != MPLAT_OK)
+            mplat_self_exit(EXIT_FAILURE);
         if (ready(worker))
             break;
     }
@@ -52,10 +54,14 @@ void mproc_worker_notify(mproc_worker_t *worker) {
     if (atomic_load_explicit(waits, memory_order_relaxed) == 0)
         return;
     uint32_t who = atomic_exchange_explicit(waits, 0, memory_order_seq_cst);
+    int err = MPLAT_OK;
     if (who & MPROC_WAIT_DIRECT)
-        mplat_wake_signal(worker->direct_wake, waits);
+        err = mplat_wake_signal(worker->direct_wake, waits);
     else if (who & MPROC_WAIT_BELL)
-        mplat_bell_ring(worker->bell);
+        err = mplat_bell_ring(worker->bell);
+    /* A task has closed it: the end of this process is what the parent still hears, and then it finds the response. */
+    if (err != MPLAT_OK)
+        mplat_self_exit(EXIT_FAILURE);
 }
 
 /* ---- requests ----------------------------------------------------------------------------------------------------------- */
@@ -69,6 +75,20 @@ static bool request_ready(const mproc_worker_t *worker) {
            atomic_load_explicit(&channel->retire, memory_order_relaxed) != 0;
 }
 
+/* check_ring looks at the slot of the next request while there is none: a task that wrote beyond its memory may have taken away
+ * what came. */
+static void check_ring(mproc_worker_t *worker) {
+    mproc_channel_t *channel = worker->channel;
+    uint32_t place = worker->number % MPROC_CHANNEL_SLOTS;
+    uint32_t state = atomic_load_explicit(&channel->requests[place].state, memory_order_relaxed);
+    if (mproc_channel_unused(state, worker->number) ||
+        state - mproc_channel_state(worker->number, 0) <= MPROC_REQUEST_TAKEN)
+        return;
+    atomic_store_explicit(&channel->responses[place].state, MPROC_CHANNEL_DAMAGED, memory_order_release);
+    mproc_worker_notify(worker);
+    mplat_self_exit(EXIT_FAILURE);
+}
+
 /* do_request answers request worker->number if there is one; false when there is none. */
 static bool do_request(mproc_worker_t *worker) {
     mproc_channel_t *channel = worker->channel;
@@ -76,6 +96,7 @@ static bool do_request(mproc_worker_t *worker) {
     mproc_response_slot_t *response = &channel->responses[worker->number % MPROC_CHANNEL_SLOTS];
     uint32_t state = mproc_channel_state(worker->number, MPROC_REQUEST_READY);
     unsigned answer = MPROC_RESPONSE_DONE;
+    mproc_worker_read_link(worker);
     if (!atomic_compare_exchange_strong_explicit(&request->state, &state,
                                                  mproc_channel_state(worker->number, MPROC_REQUEST_BEGUN),
                                                  memory_order_acq_rel, memory_order_acquire)) {
@@ -98,6 +119,7 @@ static void serve(mproc_worker_t *worker) {
             continue;
         if (atomic_load_explicit(&worker->channel->retire, memory_order_acquire) != 0 && !do_request(worker))
             return;
+        check_ring(worker);
         mproc_worker_sleep(worker, request_ready);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker_memory.c: where a worker finds payloads and puts results. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
@@ -44,6 +45,7 @@ void mproc_worker_read_link(mproc_worker_t *worker) {
         if (!receive_segment(worker))
             mplat_self_exit(EXIT_FAILURE);
         worker->messages++;
+        atomic_store_explicit(&worker->channel->link_read, worker->messages, memory_order_relaxed);
     }
 }
 

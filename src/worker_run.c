@@ -26,7 +26,7 @@ static void begin_progress(mproc_worker_t *worker) {
 static void place_data(const mproc_worker_t *worker, mproc_response_slot_t *response, uint64_t size) {
     response->size = size;
     response->place = size == 0 ? MPROC_PLACE_NONE : worker->room.place;
-    response->offset = worker->room.offset;
+    response->offset = response->place == MPROC_PLACE_ARENA ? worker->room.offset : worker->arena_used;
     if (response->place == MPROC_PLACE_INLINE)
         memcpy(response->data, worker->small, (size_t)size);
 }
@@ -35,8 +35,6 @@ static const unsigned char *payload(mproc_worker_t *worker) {
     const mproc_request_slot_t *request = worker->request;
     if (request->place == MPROC_PLACE_NONE)
         return NULL;
-    if (request->place >= MPROC_PLACE_SEGMENT || request->grant != MPROC_PLACE_NONE)
-        mproc_worker_read_link(worker);
     unsigned char *base = mproc_worker_place(worker, request->place);
     return base == NULL ? NULL : base + request->offset;
 }
@@ -68,7 +66,7 @@ static void run_call(mproc_worker_t *worker, mproc_response_slot_t *response) {
 
 size_t mproc_worker_take_chunk(mproc_runner_t *runner, void **out_output) {
     mproc_worker_t *worker = (mproc_worker_t *)runner;
-    if (worker->output == NULL)
+    if (worker->output == NULL || worker->request->kind != MPROC_WORK_ARRAY)
         return 1;
     worker->chunk_taken = worker->request->count - runner->item;
     *out_output = worker->output + (size_t)runner->item * worker->request->output_size;
@@ -203,6 +201,8 @@ void mproc_worker_run(mproc_worker_t *worker, mproc_response_slot_t *response) {
     worker->needs = 0;
     worker->room.place = MPROC_PLACE_NONE;
     begin_progress(worker);
+    if (slot->watch)
+        mproc_worker_notify(worker);
     if (slot->kind == MPROC_WORK_CALL)
         run_call(worker, response);
     else

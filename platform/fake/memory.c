@@ -177,12 +177,13 @@ int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expecte
     return err;
 }
 
-void mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
+int mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
     (void)wake;
     (void)word;
     monitor_enter();
     monitor_changed();
     monitor_leave();
+    return 0;
 }
 
 void mplat_wake_destroy(mplat_wake_t *wake) {

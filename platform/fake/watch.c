@@ -85,11 +85,12 @@ int mplat_bell_open(mplat_handle_t handle, mplat_bell_t **out_bell) {
     return 0;
 }
 
-void mplat_bell_ring(mplat_bell_t *bell) {
+int mplat_bell_ring(mplat_bell_t *bell) {
     monitor_enter();
     bell->object->ready = true;
     monitor_changed();
     monitor_leave();
+    return 0;
 }
 
 void mplat_bell_destroy(mplat_bell_t *bell) {

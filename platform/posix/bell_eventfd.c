@@ -39,12 +39,12 @@ int mplat_bell_open(mplat_handle_t handle, mplat_bell_t **out_bell) {
     return mplat_fd(handle) < 0 ? mplat_fail(EBADF, "open bell") : adopt(mplat_fd(handle), out_bell);
 }
 
-void mplat_bell_ring(mplat_bell_t *bell) {
+int mplat_bell_ring(mplat_bell_t *bell) {
     static const uint64_t one = 1;
     int saved = errno;
-    ssize_t put = write(bell->fd, &one, sizeof one);
-    (void)put;
+    int err = write(bell->fd, &one, sizeof one) < 0 && errno == EBADF ? mplat_fail(EBADF, "ring bell") : 0;
     errno = saved;
+    return err;
 }
 
 void mplat_bell_destroy(mplat_bell_t *bell) {

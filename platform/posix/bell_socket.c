@@ -41,11 +41,13 @@ int mplat_bell_open(mplat_handle_t handle, mplat_bell_t **out_bell) {
     return mplat_fd(handle) < 0 ? mplat_fail(EBADF, "open bell") : adopt(-1, mplat_fd(handle), out_bell);
 }
 
-void mplat_bell_ring(mplat_bell_t *bell) {
+int mplat_bell_ring(mplat_bell_t *bell) {
     int saved = errno;
     /* When it does not fit, more than one ring is waiting to be heard. */
-    send(bell->rung, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bool closed = send(bell->rung, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && (errno == EBADF || errno == ENOTSOCK);
+    int err = closed ? mplat_fail(EBADF, "ring bell") : 0;
     errno = saved;
+    return err;
 }
 
 void mplat_bell_destroy(mplat_bell_t *bell) {

@@ -54,7 +54,10 @@ bool mplat_usage_read(pid_t pid, mplat_usage_t *usage) {
     usage->user_ns = (int64_t)(stat.user_ticks * (1000000000u / (uint64_t)ticks));
     usage->system_ns = (int64_t)(stat.system_ticks * (1000000000u / (uint64_t)ticks));
     const char *peak = strstr(text, "\nVmHWM:");
+    const char *now = strstr(text, "\nVmRSS:");
     if (peak != NULL)
         usage->peak_memory_bytes = strtoull(peak + 7, NULL, 10) * 1024;
+    if (now != NULL)
+        usage->memory_bytes = strtoull(now + 7, NULL, 10) * 1024;
     return true;
 }

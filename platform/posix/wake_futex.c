@@ -50,11 +50,12 @@ int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expecte
     return errno == EAGAIN || errno == EINTR ? 0 : mplat_fail(errno, "futex");
 }
 
-void mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
+int mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
     int saved = errno;
     (void)wake;
     syscall(SYS_futex, word, MPLAT_FUTEX_WAKE, 1, NULL, NULL, 0);
     errno = saved;
+    return 0;
 }
 
 void mplat_wake_destroy(mplat_wake_t *wake) {

@@ -59,11 +59,13 @@ int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expecte
     return err == MPLAT_ETIMEDOUT && atomic_load(word) != expected ? 0 : err;
 }
 
-void mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
+int mplat_wake_signal(mplat_wake_t *wake, _Atomic uint32_t *word) {
     int saved = errno;
     (void)word;
-    send(wake->rung, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bool closed = send(wake->rung, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && (errno == EBADF || errno == ENOTSOCK);
+    int err = closed ? mplat_fail(EBADF, "signal wake") : 0;
     errno = saved;
+    return err;
 }
 
 void mplat_wake_destroy(mplat_wake_t *wake) {
