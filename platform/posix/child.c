@@ -47,10 +47,11 @@ int mplat_child_begin(mplat_link_t **out_link) {
     if (marker.lifeline) {
         fcntl(MPLAT_LIFELINE_FD, F_SETFD, FD_CLOEXEC);
         mplat_parent_pid(); /* known from here on: armed means that it has not ended yet */
-        err = mplat_lifeline_arm(MPLAT_LIFELINE_FD);
+        err = mplat_lifeline_arm();
     }
     if (err != 0) {
         mplat_close(MPLAT_LINK_FD);
+        mplat_close(MPLAT_LIFELINE_FD);
         return err;
     }
     return mplat_link_adopt(MPLAT_LINK_FD, out_link);

@@ -7,12 +7,12 @@
 /* mplat_lifeline_end gives the read end of this process's lifeline, for all its children; it stays the lifeline's. */
 int mplat_lifeline_end(int *out_fd);
 
-/* mplat_lifeline_arm makes this process die when fd, which it owns from then on, says that the parent has ended; also when
- * it has ended already. */
-int mplat_lifeline_arm(int fd);
+/* mplat_lifeline_arm makes this process die when MPLAT_LIFELINE_FD, which it owns from then on, says that the parent has
+ * ended; also when it has ended already. */
+int mplat_lifeline_arm(void);
 
-/* The two ways: lifeline_fasync.c (Linux) falls back to the second, lifeline_thread.c. 0 or -1. */
-int mplat_lifeline_arm_fasync(int fd);
-int mplat_lifeline_arm_thread(int fd);
+/* The two ways: lifeline_fasync.c (Linux) falls back to the second, lifeline_thread.c. 0, or -1 with errno. */
+int mplat_lifeline_arm_fasync(void);
+int mplat_lifeline_arm_thread(void);
 
 #endif

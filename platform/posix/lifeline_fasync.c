@@ -4,17 +4,17 @@
 #include "internal.h"
 #include "lifeline.h"
 #include "linux_abi.h"
+#include "spawn.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
-int mplat_lifeline_arm_fasync(int fd) {
+int mplat_lifeline_arm_fasync(void) {
     /* The owner and the signal belong to the open file description, which all children of the parent share: each needs one
      * of its own, and only opening anew makes it. */
-    char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    _Static_assert(MPLAT_LIFELINE_FD == 4, "the path is the lifeline's");
+    static const char path[] = "/proc/self/fd/4";
     int own = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (own < 0)
         return -1;
@@ -23,7 +23,7 @@ int mplat_lifeline_arm_fasync(int fd) {
         mplat_close(own);
         return -1;
     }
-    mplat_close(fd);
+    mplat_close(MPLAT_LIFELINE_FD);
     /* The parent may have ended before: then there is no change any more to be told of. */
     struct pollfd ended = {.fd = own, .events = POLLIN, .revents = 0};
     if (poll(&ended, 1, 0) > 0)
@@ -31,11 +31,7 @@ int mplat_lifeline_arm_fasync(int fd) {
     return 0;
 }
 
-int mplat_lifeline_arm(int fd) {
-    /* Without /proc, or under an emulator that knows no F_SETSIG. */
-    if (mplat_lifeline_arm_fasync(fd) == 0 || mplat_lifeline_arm_thread(fd) == 0)
-        return 0;
-    int saved = errno;
-    mplat_close(fd);
-    return mplat_fail(saved, "arm lifeline");
+int mplat_lifeline_arm(void) {
+    /* Without /proc, or under an emulator that knows no F_SETSIG, by a thread. */
+    return mplat_lifeline_arm_fasync() == 0 || mplat_lifeline_arm_thread() == 0 ? 0 : mplat_fail(errno, "arm lifeline");
 }

@@ -5,10 +5,6 @@
 
 #include <errno.h>
 
-int mplat_lifeline_arm(int fd) {
-    if (mplat_lifeline_arm_thread(fd) == 0)
-        return 0;
-    int saved = errno;
-    mplat_close(fd);
-    return mplat_fail(saved, "arm lifeline");
+int mplat_lifeline_arm(void) {
+    return mplat_lifeline_arm_thread() == 0 ? 0 : mplat_fail(errno, "arm lifeline");
 }

@@ -32,10 +32,7 @@ void mplat_process_reap_now(pid_t pid) {
 }
 
 int mplat_process_wait(mplat_process_t *process, int64_t timeout_ms) {
-    mplat_exit_t how;
-    int err = mplat_process_exit(process, &how);
-    if (err != 0 || how.kind != MPLAT_EXIT_RUNNING)
-        return err;
+    /* The sentinel stays ready for ever once it is. */
     int64_t deadline = mplat_deadline_ms(timeout_ms);
     return mplat_poll_one(mplat_fd(mplat_process_sentinel(process)), POLLIN, deadline, "wait for process");
 }

@@ -27,7 +27,6 @@ typedef struct spawn {
     mplat_spawn_plan_t plan;
     mplat_link_t *link;
     int link_child_end;
-    int report_read, report_write;
     const char **environment;
     char *program; /* owned, when it is not the caller's */
     char marker[PATH_MAX + 64];
@@ -151,23 +150,6 @@ static int plan_rest(spawn_t *spawn) {
     return 0;
 }
 
-static int plan_report(spawn_t *spawn) {
-    int fds[2] = {-1, -1};
-    if (mplat_sys.pipe(fds) != 0)
-        return mplat_fail(errno, "pipe");
-    spawn->report_read = fds[0];
-    spawn->report_write = spawn->plan.report = fds[1];
-    return 0;
-}
-
-static int start(spawn_t *spawn) {
-    int err = mplat_process_prepare(spawn->options->own_group || spawn->options->detached, &spawn->process);
-    if (err != 0)
-        return err;
-    spawn->pid = mplat_sys.process_start(&spawn->plan, &spawn->pidfd);
-    return spawn->pid > 0 ? 0 : mplat_fail(errno, "start process");
-}
-
 static const char *step_name(int32_t step) {
     static const char *const names[MPLAT_STEP_COUNT] = {[MPLAT_STEP_GROUP] = "set process group",
                                                         [MPLAT_STEP_SIGNALS] = "reset signals",
@@ -181,20 +163,13 @@ static const char *step_name(int32_t step) {
     return step >= 0 && step < MPLAT_STEP_COUNT ? names[step] : "start process";
 }
 
-/* Waits until the child has become its program, which closes the pipe, or has said why it cannot. */
-static int hear_report(spawn_t *spawn) {
-    mplat_child_report_t report;
-    ssize_t got;
-    mplat_close(spawn->report_write);
-    spawn->report_write = -1;
-    do
-        got = read(spawn->report_read, &report, sizeof report);
-    while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof report)
-        return 0;
-    mplat_process_reap_now(spawn->pid);
-    spawn->pid = 0;
-    return mplat_fail(report.os_code, step_name(report.step));
+static int start(spawn_t *spawn) {
+    int32_t failed_step = MPLAT_STEP_START;
+    int err = mplat_process_prepare(spawn->options->own_group || spawn->options->detached, &spawn->process);
+    if (err != 0)
+        return err;
+    spawn->pid = mplat_sys.process_start(&spawn->plan, &spawn->pidfd, &failed_step);
+    return spawn->pid > 0 ? 0 : mplat_fail(errno, step_name(failed_step));
 }
 
 static int adopt(spawn_t *spawn) {
@@ -204,13 +179,11 @@ static int adopt(spawn_t *spawn) {
 }
 
 int mplat_spawn(const mplat_spawn_options_t *options, mplat_process_t **out_process, mplat_link_t **out_link) {
-    static int (*const steps[])(spawn_t *) = {plan_link,   plan_lifeline, plan_program, plan_environment, plan_streams,
-                                              plan_report, plan_rest,     start,        hear_report,      adopt};
+    static int (*const steps[])(spawn_t *) = {plan_link,    plan_lifeline, plan_program, plan_environment,
+                                              plan_streams, plan_rest,     start,        adopt};
     spawn_t spawn = {.options = options,
-                     .plan = {.streams = {-1, -1, -1}, .link = -1, .lifeline = -1, .report = -1},
+                     .plan = {.streams = {-1, -1, -1}, .link = -1, .lifeline = -1},
                      .link_child_end = -1,
-                     .report_read = -1,
-                     .report_write = -1,
                      .pidfd = -1};
     int err = 0;
     *out_process = NULL;
@@ -219,8 +192,6 @@ int mplat_spawn(const mplat_spawn_options_t *options, mplat_process_t **out_proc
     for (size_t i = 0; err == 0 && i < sizeof steps / sizeof steps[0]; i++)
         err = steps[i](&spawn);
     mplat_close(spawn.link_child_end);
-    mplat_close(spawn.report_read);
-    mplat_close(spawn.report_write);
     mplat_close(spawn.pidfd);
     free(spawn.environment);
     free(spawn.program);

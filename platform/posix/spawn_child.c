@@ -30,15 +30,13 @@ static int out_of_the_way(int fd) {
 /* Moves every source above every target first. That settles all permutations (stdout to stderr and back, a target that is
  * somebody's source, streams the parent has closed) and makes dup2 clear close-on-exec, which it leaves where source and
  * target are the same. */
-static int set_streams(const mplat_spawn_plan_t *plan, int *report) {
+static int set_streams(const mplat_spawn_plan_t *plan, int *keep) {
     int sources[MPLAT_FIRST_FREE_FD] = {plan->streams[0], plan->streams[1], plan->streams[2], plan->link,
                                         plan->lifeline};
-    int null = -1;
-    *report = out_of_the_way(plan->report);
-    if (*report < 0) {
-        *report = plan->report;
+    int null = -1, kept = out_of_the_way(*keep);
+    if (kept < 0 && *keep >= 0)
         return -1;
-    }
+    *keep = kept;
     for (int i = 0; i < 3; i++)
         if (sources[i] < 0 && null < 0) {
             int opened = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -58,9 +56,9 @@ static int set_streams(const mplat_spawn_plan_t *plan, int *report) {
     return 0;
 }
 
-static int close_others(const mplat_spawn_plan_t *plan, int report) {
+static int close_others(const mplat_spawn_plan_t *plan, int keep) {
     int first = plan->lifeline >= 0 ? MPLAT_LIFELINE_FD + 1 : plan->link >= 0 ? MPLAT_LINK_FD + 1 : 3;
-    return mplat_child_close(first, report);
+    return mplat_child_close(first, keep);
 }
 
 /* Above the hard limit the system itself says no, with its own reason. */
@@ -112,16 +110,16 @@ static int become_program(const mplat_spawn_plan_t *plan) {
     return execve(plan->program, plan->argv, plan->environment);
 }
 
-static mplat_child_step_t run_steps(const mplat_spawn_plan_t *plan, int *report) {
+static mplat_child_step_t run_steps(const mplat_spawn_plan_t *plan, int *keep) {
     if (set_group(plan) != 0)
         return MPLAT_STEP_GROUP;
     if (mplat_child_reset_signals() != 0)
         return MPLAT_STEP_SIGNALS;
     if (set_directory(plan) != 0)
         return MPLAT_STEP_DIRECTORY;
-    if (set_streams(plan, report) != 0)
+    if (set_streams(plan, keep) != 0)
         return MPLAT_STEP_STREAMS;
-    if (close_others(plan, *report) != 0)
+    if (close_others(plan, *keep) != 0)
         return MPLAT_STEP_HANDLES;
     if (set_priority(plan) != 0)
         return MPLAT_STEP_PRIORITY;
@@ -133,12 +131,8 @@ static mplat_child_step_t run_steps(const mplat_spawn_plan_t *plan, int *report)
     return MPLAT_STEP_EXEC;
 }
 
-_Noreturn void mplat_child_run(const mplat_spawn_plan_t *plan) {
-    int report = plan->report;
-    mplat_child_report_t failed = {.step = (int32_t)run_steps(plan, &report), .os_code = 0};
-    failed.os_code = errno;
-    /* Fits into an empty pipe, and the parent waits for it. */
-    ssize_t put = write(report, &failed, sizeof failed);
-    (void)put;
-    _exit(127);
+mplat_child_failure_t mplat_child_become(const mplat_spawn_plan_t *plan, int *keep) {
+    mplat_child_failure_t failure = {.step = (int32_t)run_steps(plan, keep), .os_code = 0};
+    failure.os_code = errno;
+    return failure;
 }

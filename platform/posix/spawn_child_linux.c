@@ -59,15 +59,16 @@ static int close_each(int first, int keep) {
     return 0;
 }
 
+/* from and to are both closed, with all between. */
+static bool close_range_of(unsigned from, unsigned to) {
+    return from > to || syscall(SYS_close_range, from, to, 0) == 0;
+}
+
 int mplat_child_close(int first, int keep) {
     unsigned from = (unsigned)first, kept = (unsigned)keep;
-    if (kept < from)
-        return syscall(SYS_close_range, from, ~0u, 0) == 0 || close_listed(first, keep) == 0 ? 0
-                                                                                             : close_each(first, keep);
-    if ((kept == from || syscall(SYS_close_range, from, kept - 1, 0) == 0) &&
-        syscall(SYS_close_range, kept + 1, ~0u, 0) == 0)
-        return 0;
-    return close_listed(first, keep) == 0 ? 0 : close_each(first, keep);
+    bool closed = keep < first ? close_range_of(from, ~0u)
+                               : (kept == from || close_range_of(from, kept - 1)) && close_range_of(kept + 1, ~0u);
+    return closed || close_listed(first, keep) == 0 ? 0 : close_each(first, keep);
 }
 
 int mplat_child_set_affinity(const uint64_t *words) {

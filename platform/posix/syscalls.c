@@ -2,6 +2,8 @@
 /* syscalls.c: the table of system calls as the library starts with it. */
 #include "syscalls.h"
 
+#include "spawn.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -30,7 +30,8 @@ struct mplat_spawn_plan;
     X(int, memory_resize, (int fd, off_t size), (fd, size), -1)                                                        \
     X(void *, map, (int fd, size_t size), (fd, size), MAP_FAILED)                                                      \
     X(int, thread_start, (void *(*run)(void *), void *argument, size_t stack), (run, argument, stack), -1)             \
-    X(pid_t, process_start, (const struct mplat_spawn_plan *plan, int *out_pidfd), (plan, out_pidfd), -1)              \
+    X(pid_t, process_start, (const struct mplat_spawn_plan *plan, int *out_pidfd, int32_t *out_failed_step),           \
+      (plan, out_pidfd, out_failed_step), -1)                                                                          \
     X(int, event_create, (void), (), -1)                                                                               \
     X(int, epoll_create, (void), (), -1)                                                                               \
     X(int, epoll_add, (int epoll, int fd, uint32_t events, uint64_t key), (epoll, fd, events, key), -1)
@@ -54,9 +55,6 @@ int mplat_os_random(void *buf, size_t size);
 int mplat_os_event_create(void);
 int mplat_os_epoll_create(void);
 int mplat_os_epoll_add(int epoll, int fd, uint32_t events, uint64_t key);
-
-/* mplat_os_process_start starts the child that runs a plan: spawn_clone.c or spawn_fork.c. */
-pid_t mplat_os_process_start(const struct mplat_spawn_plan *plan, int *out_pidfd);
 
 /* mplat_os_thread_start starts a detached thread with every signal blocked, so that none of the host's handlers runs on
  * its small stack. (threads.c) */
