@@ -164,6 +164,12 @@ void mproc_core_timer(mproc_pool_t *pool, mproc_timer_t *timer, int64_t at_ns);
 /* mproc_core_stop_if_done ends the workers of a closed pool that has nothing left to do. */
 void mproc_core_stop_if_done(mproc_pool_t *pool);
 
+/* mproc_pool_create_with makes a pool on any backend; options are complete (pool.c). */
+typedef int mproc_backend_create_t(const mproc_pool_options_t *options, const mproc_backend_events_t *events,
+                                   void *context, mproc_backend_t **out_backend);
+int mproc_pool_create_with(const mproc_pool_options_t *options, mproc_backend_create_t *create,
+                           mproc_pool_t **out_pool);
+
 /* mproc_core_free frees a pool of which nothing is in use any more. Without the lock. */
 void mproc_core_free(mproc_pool_t *pool);
 

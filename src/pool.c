@@ -58,40 +58,28 @@ static void close_parts(mproc_pool_t *pool) {
     pool->progress = NULL;
 }
 
-static int start(mproc_pool_t *pool, const mproc_pool_options_t *options) {
-    int err =
-        (pool->inlined ? mproc_inline_create : mproc_local_create)(options, &mproc_core_events, pool, &pool->backend);
+static int start(mproc_pool_t *pool, const mproc_pool_options_t *options, mproc_backend_create_t *create) {
+    int err = create(options, &mproc_core_events, pool, &pool->backend);
     if (err != MPROC_OK)
         return err;
     pool->ops = pool->backend->ops;
-    if (!pool->inlined) {
+    if (!pool->inlined)
         err = mproc_thread_create(mproc_core_serve, pool, THREAD_STACK, &pool->thread);
-        if (err != MPROC_OK)
-            return err;
-    }
-    return MPROC_OK;
+    return err;
 }
 
-int mproc_pool_create(const mproc_pool_options_t *options, mproc_pool_t **out_pool) {
-    mproc_pool_options_t complete;
-    mproc_pool_t *pool = NULL;
-    if (out_pool == NULL)
-        return mproc_fail(MPROC_EINVAL, "mproc_pool_create has no place for the pool");
+int mproc_pool_create_with(const mproc_pool_options_t *options, mproc_backend_create_t *create,
+                           mproc_pool_t **out_pool) {
+    mproc_pool_t *pool = mproc_alloc_zero(1, sizeof *pool);
     *out_pool = NULL;
-    int err = mproc_program_check();
-    if (err == MPROC_OK)
-        err = mproc_pool_options_complete(options, &complete);
-    if (err != MPROC_OK)
-        return err;
-    pool = mproc_alloc_zero(1, sizeof *pool);
     if (pool == NULL)
         return mproc_fail_memory("a pool");
     init_lists(pool);
-    err = fill_in(pool, &complete);
+    int err = fill_in(pool, options);
     if (err == MPROC_OK)
         err = mproc_pool_list_add(pool);
     if (err == MPROC_OK)
-        err = start(pool, &complete);
+        err = start(pool, options, create);
     if (err != MPROC_OK) {
         mproc_pool_list_remove(pool);
         close_parts(pool);
@@ -103,6 +91,20 @@ int mproc_pool_create(const mproc_pool_options_t *options, mproc_pool_t **out_po
     mproc_core_unlock(pool);
     *out_pool = pool;
     return MPROC_OK;
+}
+
+int mproc_pool_create(const mproc_pool_options_t *options, mproc_pool_t **out_pool) {
+    mproc_pool_options_t complete;
+    if (out_pool == NULL)
+        return mproc_fail(MPROC_EINVAL, "mproc_pool_create has no place for the pool");
+    *out_pool = NULL;
+    int err = mproc_program_check();
+    if (err == MPROC_OK)
+        err = mproc_pool_options_complete(options, &complete);
+    if (err != MPROC_OK)
+        return err;
+    return mproc_pool_create_with(
+        &complete, complete.processes == MPROC_INLINE ? mproc_inline_create : mproc_local_create, out_pool);
 }
 
 static int no_pool(void) {
