@@ -3,6 +3,7 @@
 #include "core_support.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "encode.h"
 #include "memory.h"
@@ -63,6 +64,14 @@ unsigned fail_each_allocation(int (*attempt)(void *context), void *context) {
         }
         CHECK_ERR(err, MPROC_ENOMEM);
     }
+}
+
+void *copy_block(const void *bytes, size_t size) {
+    void *block = malloc(size > 0 ? size : 1);
+    if (block == NULL)
+        abort();
+    memcpy(block, bytes, size);
+    return block;
 }
 
 uint64_t next_random(uint64_t *state) {

@@ -16,7 +16,7 @@
 #include "test.h"
 #include "threads.h"
 
-enum { THREADS = 4 };
+enum { THREADS = 4, READS = 2000, ALL_READS = THREADS * READS, RUNS = 1000, ALL_RUNS = THREADS * RUNS };
 
 /* Runs the function in all threads at once, each with its own number. */
 typedef struct crew {
@@ -51,7 +51,7 @@ typedef struct shared_value {
 static void read_value(int number, void *context) {
     shared_value_t *shared = context;
     (void)number;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < READS; i++) {
         char text[64];
         int64_t wrong = 0;
         (void)mproc_value_repr(shared->value, text, sizeof text);
@@ -68,7 +68,7 @@ TEST(core_threads, one_value_is_read_by_all) {
     mproc_tree_t *tree = send_value(MPROC_DICT(MPROC_KW("a", MPROC_LIST(1, 2)), MPROC_KW("b", "text")));
     shared_value_t shared = {mproc_tree_root(tree), 0};
     run_crew(read_value, &shared);
-    CHECK_EQ_UINT(atomic_load(&shared.right), THREADS * 2000);
+    CHECK_EQ_UINT(atomic_load(&shared.right), ALL_READS);
     mproc_tree_destroy(tree);
 }
 
@@ -110,7 +110,7 @@ TEST(core_threads, the_nth_allocation_fails_for_one_of_all) {
 
 /* ---- plug-ins -------------------------------------------------------------------------------------------------------- */
 
-enum { PLUGINS = 200 };
+enum { PLUGINS = 200, ALL_PLUGINS = THREADS * PLUGINS };
 
 static mproc_task_t plugins[THREADS][PLUGINS];
 static char plugin_names[THREADS][PLUGINS][24];
@@ -136,7 +136,7 @@ static void load_plugins(int number, void *context) {
 
 TEST(core_threads, plugins_register_while_others_look_for_tasks) {
     run_crew(load_plugins, NULL);
-    CHECK_EQ_UINT(atomic_load(&found), THREADS * PLUGINS);
+    CHECK_EQ_UINT(atomic_load(&found), ALL_PLUGINS);
     CHECK(mproc_registry_find("plugin_0_0") == &plugins[0][0]);
     CHECK(mproc_registry_find("plugin_3_199") == &plugins[3][199]);
 }
@@ -160,7 +160,7 @@ static void run_calls(int number, void *context) {
     (void)context;
     mproc_buffer_init(&args, NULL);
     mproc_call_init(&call, NULL, NULL);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < RUNS; i++) {
         mproc_outcome_t outcome;
         int64_t left = i % 20;
         mproc_buffer_clear(&args);
@@ -179,7 +179,7 @@ static void run_calls(int number, void *context) {
 
 TEST(core_threads, each_thread_runs_calls_of_its_own) {
     run_crew(run_calls, NULL);
-    CHECK_EQ_UINT(atomic_load(&right_sums), THREADS * 1000);
+    CHECK_EQ_UINT(atomic_load(&right_sums), ALL_RUNS);
 }
 
 /* ---- memory that changes -------------------------------------------------------------------------------------------------- */

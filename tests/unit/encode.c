@@ -4,7 +4,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core_support.h"
@@ -171,18 +170,11 @@ TEST(encode, too_large_is_refused_before_it_is_read) {
                   "Cannot send the value: it has more than 4,294,967,295 items");
 }
 
-/* Lists within lists, as deep as asked; the caller frees the array whose last is the outermost. */
-static mproc_arg_t *nest(size_t depth) {
-    mproc_arg_t *levels = malloc((depth + 1) * sizeof *levels);
-    REQUIRE(levels != NULL);
-    levels[0] = mproc_arg_int(7);
-    for (size_t i = 0; i < depth; i++)
-        levels[i + 1] = mproc_arg_items(MPROC_KIND_ARRAY, &levels[i], 1);
-    return levels;
-}
-
 TEST(encode, depth_ends_at_1024) {
-    mproc_arg_t *levels = nest(MPROC_DEPTH_MAX + 1);
+    static mproc_arg_t levels[MPROC_DEPTH_MAX + 2]; /* each a list with the one before it */
+    levels[0] = mproc_arg_int(7);
+    for (size_t i = 0; i <= MPROC_DEPTH_MAX; i++)
+        levels[i + 1] = mproc_arg_items(MPROC_KIND_ARRAY, &levels[i], 1);
     mproc_tree_t *tree = send_value(levels[MPROC_DEPTH_MAX]);
     mproc_buffer_t buffer;
     mproc_buffer_init(&buffer, NULL);
@@ -196,7 +188,6 @@ TEST(encode, depth_ends_at_1024) {
     CHECK(mproc_value_equal(mproc_tree_root(tree), mproc_tree_root(again)));
     mproc_tree_destroy(again);
     mproc_tree_destroy(tree);
-    free(levels);
 }
 
 static int encode_much(void *context) {

@@ -147,7 +147,7 @@ static void *grow_rooms(void *context, void *data, size_t used, size_t *capacity
     size_t size = room == rooms->first ? sizeof rooms->first : sizeof rooms->second;
     if (*capacity > size)
         return NULL;
-    if (used > 0)
+    if (used > 0 && data != NULL)
         memcpy(room, data, used);
     *capacity = size;
     return room;

@@ -77,10 +77,10 @@ static void peer_end(peer_t *peer) {
 TEST(peer, integers_in_every_width_arrive) {
     static const uint64_t edges[] = {
         0, 1, 127, 128, 255, 256, 65535, 65536, 4294967295, 4294967296, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
-    enum { COUNT = sizeof edges / sizeof edges[0] };
+    enum { COUNT = sizeof edges / sizeof edges[0], NUMBERS = 2 * COUNT };
     peer_t peer;
     peer_begin(&peer);
-    msgpack_pack_array(&peer.packer, 2 * COUNT);
+    msgpack_pack_array(&peer.packer, NUMBERS);
     for (size_t i = 0; i < COUNT; i++) {
         msgpack_pack_uint64(&peer.packer, edges[i]);
         msgpack_pack_int64(&peer.packer, -1 - (int64_t)(edges[i] & INT64_MAX));

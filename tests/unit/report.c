@@ -322,11 +322,12 @@ TEST(report, damaged_reports_are_refused) {
     mproc_buffer_init(&buffer, NULL);
     mproc_report_init(&arrived);
     CHECK_OK(mproc_report_encode(&error, &buffer));
-    for (size_t size = 0; size < buffer.size; size++)
-        CHECK_ERR(mproc_report_decode(buffer.data, size, &arrived), MPROC_EMALFORMED);
+    const size_t size = buffer.size > 0 ? buffer.size : 1;
+    for (size_t less = 0; less < size; less++)
+        CHECK_ERR(mproc_report_decode(buffer.data, less, &arrived), MPROC_EMALFORMED);
     for (int i = 0; i < 20000; i++) {
         uint64_t number = next_random(&state);
-        unsigned char *byte = &buffer.data[number % buffer.size];
+        unsigned char *byte = &buffer.data[number % size];
         unsigned char before = *byte;
         *byte = (unsigned char)(number >> 32);
         int err = mproc_report_decode(buffer.data, buffer.size, &arrived);

@@ -5,6 +5,7 @@
 #include <mproc/error.h>
 #include <mproc/version.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "number_repr.h"
@@ -53,9 +54,8 @@ TEST(text, a_double_never_outgrows_its_room) {
                                      -0.00012345678901234567, 5e-324};
     for (size_t i = 0; i < sizeof longest / sizeof longest[0]; i++) {
         char buf[MPROC_DOUBLE_REPR_MAX];
-        double back = 0;
         CHECK(strlen(mproc_double_repr(longest[i], buf)) < 25);
-        CHECK(sscanf(buf, "%lf", &back) == 1 && back == longest[i]);
+        CHECK(strtod(buf, NULL) == longest[i]);
     }
 }
 
