@@ -93,21 +93,23 @@ static int wait_outside(mproc_process_t *process, int64_t timeout_ms) {
 int mproc_process_await(mproc_process_t *process, int64_t timeout_ms) {
     int64_t start = mplat_clock_ns();
     int64_t left_ms = timeout_ms;
-    for (;;) {
+    while (process->state == MPROC_STATE_STARTED) {
+        /* A wait that is to end at once would only cost a call more than the look that follows. */
+        int err = left_ms != 0 ? wait_outside(process, left_ms) : MPLAT_ETIMEDOUT;
+        if (err != 0 && err != MPLAT_ETIMEDOUT)
+            return mproc_fail_platform(err, "Cannot wait for process '%s'", process->name);
         mproc_process_refresh(process);
         if (process->state != MPROC_STATE_STARTED)
-            return MPROC_OK;
+            break;
+        if (left_ms == 0)
+            return mproc_fail(MPROC_ETIMEDOUT, "Process '%s' (pid %lld) still runs", process->name,
+                              (long long)process->pid);
         if (timeout_ms > 0) {
             int64_t used_ms = (mplat_clock_ns() - start) / 1000000;
             left_ms = used_ms < timeout_ms ? timeout_ms - used_ms : 0;
         }
-        if (left_ms == 0)
-            return mproc_fail(MPROC_ETIMEDOUT, "Process '%s' (pid %lld) still runs", process->name,
-                              (long long)process->pid);
-        int err = wait_outside(process, left_ms);
-        if (err != 0 && err != MPLAT_ETIMEDOUT)
-            return mproc_fail_platform(err, "Cannot wait for process '%s'", process->name);
     }
+    return MPROC_OK;
 }
 
 /* ---- public ---------------------------------------------------------------------------------------------------------------- */
