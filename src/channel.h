@@ -42,7 +42,8 @@ enum {
 enum {
     MPROC_RESPONSE_DONE = 0,
     MPROC_RESPONSE_SKIPPED,
-    MPROC_RESPONSE_NEED /* the worker waits for a segment of at least size bytes; succeeded counts its needs */
+    MPROC_RESPONSE_NEED /* the worker waits for a segment of at least size bytes; succeeded counts its needs,
+                               ever: an old answer is none for a new need */
 };
 
 #define MPROC_CHANNEL_DAMAGED UINT32_MAX /* a worker's response when it finds its ring overwritten */

@@ -42,7 +42,7 @@ typedef struct mproc_line {
     mplat_wake_t *worker_wake;
     mplat_wake_t *direct_wake;
     _Atomic uint32_t head;     /* number of the oldest request without a response */
-    _Atomic uint32_t answered; /* needs of that request which are answered */
+    _Atomic uint32_t answered; /* needs that are answered, ever */
     _Atomic uint32_t watched;  /* head, when its begin is still to be reported; else 0 */
     _Atomic bool exited;
     _Atomic bool distrusted; /* it sent what no worker sends: nothing of it is read any more */
@@ -69,6 +69,7 @@ typedef struct mproc_sent {
     uint64_t arena_end;              /* of the request arena */
     uint64_t offset;                 /* of the payload */
     int64_t seen_ns;                 /* when it was first seen begun */
+    uint32_t needs;                  /* of this request */
     bool begun;                      /* seen so once: what a worker writes later does not make it unbegun */
     bool taken;                      /* the worker cannot begin it any more */
     bool reported;                   /* started was delivered */

@@ -182,7 +182,6 @@ static bool take_response(mproc_local_t *local, mproc_slot_t *slot, uint32_t hea
         mproc_answer_fini(&answer);
         return false;
     }
-    atomic_store_explicit(&line->answered, 0, memory_order_relaxed);
     mproc_slot_head(local, slot, head + 1);
     if (!skipped) {
         deliver(local, slot, sent, &answer);
@@ -212,7 +211,7 @@ static bool receive_one(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *
         uint32_t answered = atomic_load_explicit(&line->answered, memory_order_relaxed);
         if (need == answered || slot->kill_code != 0)
             return false;
-        if (need == answered + 1 && need <= NEEDS_MOST && sent->work != NULL && !sent->taken) {
+        if (need == answered + 1 && sent->needs++ < NEEDS_MOST && sent->work != NULL && !sent->taken) {
             answer_need(local, slot, line, sent, need, response->size);
             return false;
         }

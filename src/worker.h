@@ -41,7 +41,7 @@ typedef struct mproc_worker {
     size_t segment_count;
     uint32_t messages;   /* read from the link */
     uint32_t number;     /* of the request in hand */
-    uint32_t needs;      /* segments asked for in it */
+    uint32_t needs;      /* segments asked for, ever */
     uint32_t spins;      /* how much polling has paid lately */
     uint64_t arena_used; /* bytes of the response arena given out so far, wrapped ones included */
     const mproc_request_slot_t *request;

@@ -198,7 +198,6 @@ void mproc_worker_run(mproc_worker_t *worker, mproc_response_slot_t *response) {
     int64_t start = slot->clock ? mplat_clock_ns() : 0;
     worker->runner.first = slot->first;
     worker->runner.item = 0;
-    worker->needs = 0;
     worker->room.place = MPROC_PLACE_NONE;
     begin_progress(worker);
     if (slot->watch)
