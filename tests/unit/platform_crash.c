@@ -10,6 +10,8 @@
 
 enum { SOON_MS = 20000 };
 
+static const uint32_t STACK_OVERFLOW = 0xC00000FD; /* Windows' code for it */
+
 static mplat_crash_t crash;
 
 /* Whether a frame lies in this function. All but the innermost hold return addresses, which may lie behind a call that ends
@@ -47,6 +49,8 @@ static void check_crash(const char *kind, const char *function) {
     CHECK_EQ_UINT(size, sizeof crash);
     CHECK_ERR(mplat_link_receive(child.link, &crash, sizeof crash, &size, NULL, NULL, SOON_MS), MPLAT_ECLOSED);
     mplat_exit_t how = child_exit(&child);
+    if (test_on_wine() && strcmp(kind, "stack") == 0) /* by itself it ends with 0 there */
+        expected = (mplat_exit_t){.kind = MPLAT_EXIT_SIGNALLED, .code = STACK_OVERFLOW};
     CHECK_EQ_INT(how.kind, expected.kind);
     CHECK_EQ_INT(how.signal, expected.signal);
     CHECK_EQ_UINT(how.code, expected.code);
@@ -208,6 +212,6 @@ TEST(platform_symbols, damaged_modules_do_no_harm) {
 TEST(platform_symbols, only_signals_have_names) {
     CHECK(mplat_signal_name(0) == NULL);
     CHECK(mplat_signal_name(0x12345678) == NULL);
-    CHECK_EQ_STR(mplat_signal_name(host_has_signals() ? 9 : 0xC00000FD),
+    CHECK_EQ_STR(mplat_signal_name(host_has_signals() ? 9 : STACK_OVERFLOW),
                  host_has_signals() ? "SIGKILL" : "EXCEPTION_STACK_OVERFLOW");
 }

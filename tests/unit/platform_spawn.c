@@ -38,6 +38,15 @@ static void check_texts(const char *output, const char *const *expected) {
     }
 }
 
+static size_t count_texts(const char *output) {
+    size_t count = 0;
+    for (char *text = next_text(&output); text != NULL; text = next_text(&output)) {
+        count++;
+        free(text);
+    }
+    return count;
+}
+
 static bool has_text(const char *output, const char *expected) {
     bool found = false;
     for (char *text = next_text(&output); text != NULL; text = next_text(&output)) {
@@ -134,7 +143,13 @@ TEST(platform_spawn, environment_of_a_linked_child_has_no_trace_of_the_link) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
     snprintf(plain, sizeof plain, "%s", output_of(options));
     options.link = true;
-    CHECK_EQ_STR(output_of(options), plain);
+    const char *linked = output_of(options);
+    CHECK_EQ_UINT(count_texts(linked), count_texts(plain));
+    const char *rest = plain;
+    for (char *text = next_text(&rest); text != NULL; text = next_text(&rest)) {
+        CHECK(has_text(linked, text));
+        free(text);
+    }
 }
 
 TEST(platform_spawn, directory_is_as_asked) {
@@ -329,6 +344,8 @@ TEST(platform_spawn, missing_directory_is_not_found) {
 TEST(platform_spawn, directory_is_no_program) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
     options.program = test_temp_dir();
+    if (test_on_wine())
+        SKIP("wine finds the handle of a directory invalid, and says so");
     check_failure(&options, MPLAT_EACCESS);
 }
 
