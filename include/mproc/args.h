@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* args.h: values on their way to another process (MPROC_ARGS and its like) and values that have arrived (mproc_value_t).
- * On the way they are MessagePack: any peer can read them. */
+/* args.h: values on their way to another process (MPROC_ARGS and its like) and values that have arrived
+ * (mproc_value_t). On the way they are MessagePack: any peer can read them. */
 #ifndef MPROC_ARGS_H
 #define MPROC_ARGS_H
 
@@ -10,7 +10,7 @@
 
 #include <mproc/error.h>
 
-/* ---- values to send ----------------------------------------------------------------------------------------------- */
+/* ---- values to send -------------------------------------------------------------------------------------------- */
 
 typedef enum mproc_kind {
     MPROC_KIND_NIL = 0,
@@ -27,8 +27,8 @@ typedef enum mproc_kind {
 
 typedef struct mproc_value mproc_value_t;
 
-/* One value to send. It borrows all it points to; nothing is copied until the call that takes it, and nothing is kept after.
- * Made by the macros below, never by hand. */
+/* One value to send. It borrows all it points to; nothing is copied until the call that takes it, and nothing is kept
+ * after. Made by the macros below, never by hand. */
 typedef struct mproc_arg {
     const char *name; /* keyword, or NULL for a positional value */
     mproc_kind_t kind;
@@ -121,8 +121,9 @@ MPROC_END_DECLS
  *   MPROC_LIST(1, "two", MPROC_LIST(3.0))                   an array
  *   MPROC_DICT(MPROC_KW("a", 1), MPROC_KW("b", MPROC_NIL))  a map with string keys
  *
- * In C they live until the end of the enclosing block. In C++ they live until the end of the full expression: use them
- * within the call, or keep `auto args = MPROC_ARGS(…)` and `auto list = MPROC_LIST(…)` in variables, each list in its own. */
+ * In C they live until the end of the enclosing block. In C++ they live until the end of the full expression: use
+ * them within the call, or keep `auto args = MPROC_ARGS(…)` and `auto list = MPROC_LIST(…)` in variables, each list in
+ * its own. */
 #define MPROC_NIL mproc_arg_nil()
 #define MPROC_BOOL(value) mproc_arg_bool((value) ? true : false)
 #define MPROC_BYTES(data, size) mproc_arg_data(MPROC_KIND_BYTES, (data), (size))
@@ -259,23 +260,24 @@ template <size_t N> arg_items<N> items(mproc_kind_t kind, const arg_array<N> &ar
 
 MPROC_BEGIN_DECLS
 
-/* ---- values received ------------------------------------------------------------------------------------------------ */
+/* ---- values received ------------------------------------------------------------------------------------------- */
 
-/* What a received value may be, so that no sender can make a reader run out of memory or stack. Zero in a member means its
- * default. A value beyond a limit is MPROC_ETOOBIG; the message names the limit. */
+/* What a received value may be, so that no sender can make a reader run out of memory or stack. Zero in a member
+ * means its default. A value beyond a limit is MPROC_ETOOBIG; the message names the limit. */
 typedef struct mproc_value_limits {
     size_t max_depth; /* nesting of arrays and maps; default 64, at most 1,024 */
     size_t max_count; /* values in all, nested ones included; default 16,777,216 */
     size_t max_size;  /* bytes of the whole encoding; default 1 GiB */
 } mproc_value_limits_t;
 
-/* A received value is read-only. It and all it gives out (strings, bytes, nested values) belong to what it came from: the
- * call, process or result; they are valid as long as that. Any thread may read it at the same time; nothing here blocks. */
+/* A received value is read-only. It and all it gives out (strings, bytes, nested values) belong to what it came from:
+ * the call, process or result; they are valid as long as that. Any thread may read it at the same time; nothing here
+ * blocks. */
 
 MPROC_API mproc_kind_t mproc_value_kind(const mproc_value_t *value); /* NIL also for NULL */
 
-/* MPROC_ETYPE when the value is of another kind; the message names both. as_double takes integers too; as_int takes an
- * unsigned that fits. A string ends with a zero byte that is not counted in *out_size; out_size may be NULL. */
+/* MPROC_ETYPE when the value is of another kind; the message names both. as_double takes integers too; as_int takes
+ * an unsigned that fits. A string ends with a zero byte that is not counted in *out_size; out_size may be NULL. */
 MPROC_API int mproc_value_as_bool(const mproc_value_t *value, bool *out_value);
 MPROC_API int mproc_value_as_int(const mproc_value_t *value, int64_t *out_value);
 MPROC_API int mproc_value_as_uint(const mproc_value_t *value, uint64_t *out_value);
@@ -298,8 +300,8 @@ MPROC_API const mproc_value_t *mproc_value_get(const mproc_value_t *value, const
 /* True when both are of one kind and content. Maps compare in order; two NaN are equal, 0.0 and -0.0 too. */
 MPROC_API bool mproc_value_equal(const mproc_value_t *left, const mproc_value_t *right);
 
-/* Writes the value as Python would print it, [1, 'two', {'a': None}, b'\x00'], at most size bytes with the ending zero;
- * returns the length it has in full, as snprintf does. */
+/* Writes the value as Python would print it, [1, 'two', {'a': None}, b'\x00'], at most size bytes with the ending
+ * zero; returns the length it has in full, as snprintf does. */
 MPROC_API size_t mproc_value_repr(const mproc_value_t *value, char *buf, size_t size);
 
 MPROC_END_DECLS

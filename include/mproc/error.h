@@ -62,8 +62,8 @@ typedef struct mproc_exit {
 } mproc_exit_t;
 
 /* What an error tells. Strings are never NULL; "" means not known. They belong to the error's holder: for
- * mproc_last_error() they stay until the next failing call of the same thread, for a process until it is destroyed, for a
- * result until it is released. */
+ * mproc_last_error() they stay until the next failing call of the same thread, for a process until it is destroyed,
+ * for a result until it is released. */
 typedef struct mproc_error {
     int code;                /* one of MPROC_ERRORS, or MPROC_OK */
     int os_code;             /* errno or GetLastError(), 0 when the system gave none */
@@ -84,19 +84,20 @@ typedef struct mproc_error {
 
 MPROC_BEGIN_DECLS
 
-/* The report of the last call of this thread that failed. Never NULL; its code is MPROC_OK before any failure. A call that
- * succeeds does not change it. Valid until the next failing call of this thread. Any thread, never blocks. */
+/* The report of the last call of this thread that failed. Never NULL; its code is MPROC_OK before any failure. A call
+ * that succeeds does not change it. Valid until the next failing call of this thread. Any thread, never blocks. */
 MPROC_API const mproc_error_t *mproc_last_error(void);
 
 /* The name of a code, "MPROC_ETASK"; "MPROC_?" for a number that is none. A static string. */
 MPROC_API const char *mproc_error_name(int code);
 
-/* The few words of MPROC_ERRORS for a code, "task failed"; "unknown error" for a number that is none. A static string. */
+/* The few words of MPROC_ERRORS for a code, "task failed"; "unknown error" for a number that is none. A static
+ * string. */
 MPROC_API const char *mproc_error_text(int code);
 
 /* Writes the whole report as people read it, several lines with back-trace, at most size bytes with the ending zero;
- * returns the length it has in full, as snprintf does. error NULL means mproc_last_error(). buf may be NULL when size is 0.
- * Any thread, never blocks. */
+ * returns the length it has in full, as snprintf does. error NULL means mproc_last_error(). buf may be NULL when size
+ * is 0. Any thread, never blocks. */
 MPROC_API size_t mproc_error_format(const mproc_error_t *error, char *buf, size_t size);
 
 MPROC_END_DECLS

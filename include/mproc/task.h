@@ -12,7 +12,7 @@
 #include <mproc/error.h>
 #include <mproc/version.h>
 
-/* ---- the start -------------------------------------------------------------------------------------------------------- */
+/* ---- the start ------------------------------------------------------------------------------------------------- */
 
 MPROC_BEGIN_DECLS
 
@@ -21,13 +21,13 @@ MPROC_API int mproc_init_begin(int version_number, bool *out_child);
 MPROC_API int mproc_child_main(void);
 MPROC_API void mproc_fini(void);
 
-/* Starts the library: the first statement of main. In a child that mproc started it does the child's work and never returns.
- * Elsewhere it checks the registered tasks and arranges that at exit daemons are terminated and other children joined. A
- * process or pool cannot be made without it. argc and argv are main's own, unchanged so far; they may be NULL. A second call
- * does nothing.
- * Call it from one thread, before others are made. Errors: MPROC_EVERSION when library and headers differ in their minor
- * version, MPROC_EINVAL when two tasks have one name, MPROC_EMALFORMED when the environment carries a forged start marker.
- * It stands here, in the program's own code, so that exit handlers and flushes are those of the program's C library. */
+/* Starts the library: the first statement of main. In a child that mproc started it does the child's work and never
+ * returns. Elsewhere it checks the registered tasks and arranges that at exit daemons are terminated and other
+ * children joined. A process or pool cannot be made without it. argc and argv are main's own, unchanged so far; they
+ * may be NULL. A second call does nothing. Call it from one thread, before others are made. Errors: MPROC_EVERSION
+ * when library and headers differ in their minor version, MPROC_EINVAL when two tasks have one name, MPROC_EMALFORMED
+ * when the environment carries a forged start marker. It stands here, in the program's own code, so that exit
+ * handlers and flushes are those of the program's C library. */
 static inline int mproc_init(int *argc, char ***argv) {
     bool child = false;
     int err = mproc_init_begin(MPROC_VERSION_NUMBER, &child);
@@ -42,13 +42,13 @@ static inline int mproc_init(int *argc, char ***argv) {
     return err;
 }
 
-/* ---- tasks ------------------------------------------------------------------------------------------------------------ */
+/* ---- tasks ----------------------------------------------------------------------------------------------------- */
 
 /* The call a task is running: its arguments, and the way back for its result. */
 typedef struct mproc_call mproc_call_t;
 
-/* Returns MPROC_OK, or the error of the failing mproc_call_… function, or any other number, which fails the task with that
- * number as its task_code. */
+/* Returns MPROC_OK, or the error of the failing mproc_call_… function, or any other number, which fails the task with
+ * that number as its task_code. */
 typedef int mproc_task_fn(mproc_call_t *call);
 
 /* A registered function. Programs make it with MPROC_TASK and use its address. */
@@ -61,8 +61,8 @@ typedef struct mproc_task {
     size_t number;
 } mproc_task_t;
 
-/* Adds a task to the registry of this program; what MPROC_TASK does before main. It takes no memory and cannot fail; two
- * tasks of one name are refused by mproc_init. task stays where it is for ever. */
+/* Adds a task to the registry of this program; what MPROC_TASK does before main. It takes no memory and cannot fail;
+ * two tasks of one name are refused by mproc_init. task stays where it is for ever. */
 MPROC_API void mproc_task_register(mproc_task_t *task);
 
 MPROC_END_DECLS
@@ -119,11 +119,11 @@ MPROC_END_DECLS
 
 MPROC_BEGIN_DECLS
 
-/* ---- in a task: arguments --------------------------------------------------------------------------------------------- */
+/* ---- in a task: arguments -------------------------------------------------------------------------------------- */
 
-/* Everything in the rest of this header is called by the task, in the thread that runs it. All that it hands out belongs to
- * the call and is valid until the task returns. Nothing blocks unless said. A failing function also notes its error in the
- * call: a task that returns that error fails with it. */
+/* Everything in the rest of this header is called by the task, in the thread that runs it. All that it hands out
+ * belongs to the call and is valid until the task returns. Nothing blocks unless said. A failing function also notes
+ * its error in the call: a task that returns that error fails with it. */
 
 /* Reads all positional arguments at once. A letter and a pointer for each:
  *
@@ -132,11 +132,12 @@ MPROC_BEGIN_DECLS
  *     a  const mproc_value_t **  (array)     m  (map)            v  (any value)
  *     |  those that follow may be missing; then their pointers stay untouched
  *
- * MPROC_ETYPE for a wrong type or count: the message names task, position, expected and given type. MPROC_EINVAL for a wrong
- * letter. */
+ * MPROC_ETYPE for a wrong type or count: the message names task, position, expected and given type. MPROC_EINVAL for
+ * a wrong letter. */
 MPROC_API int mproc_call_args(mproc_call_t *call, const char *format, ...);
 
-/* Reads one keyword argument by one letter of the above. A keyword that was not given leaves the pointer untouched. */
+/* Reads one keyword argument by one letter of the above. A keyword that was not given leaves the pointer
+ * untouched. */
 MPROC_API int mproc_call_kwarg(mproc_call_t *call, const char *keyword, const char *format, ...);
 
 MPROC_API size_t mproc_call_arg_count(const mproc_call_t *call);
@@ -147,19 +148,20 @@ MPROC_API const mproc_value_t *mproc_call_arg(const mproc_call_t *call, size_t i
 /* All keyword arguments, a map with string keys, empty when none was given. */
 MPROC_API const mproc_value_t *mproc_call_kwargs(const mproc_call_t *call);
 
-/* The raw input, as it was given with the call, aligned to 16 bytes (an element of an array as it lies there); size 0 and NULL when
- * none was. */
+/* The raw input, as it was given with the call, aligned to 16 bytes (an element of an array as it lies there); size 0
+ * and NULL when none was. */
 MPROC_API void mproc_call_input(const mproc_call_t *call, const void **out_data, size_t *out_size);
 
-/* ---- in a task: the result -------------------------------------------------------------------------------------------- */
+/* ---- in a task: the result ------------------------------------------------------------------------------------- */
 
-/* Returns a value: anything that MPROC_ARG takes (see args.h); mproc_call_return(call, MPROC_LIST(1, 2)). The last one
- * counts. A macro: value is read once. */
+/* Returns a value: anything that MPROC_ARG takes (see args.h); mproc_call_return(call, MPROC_LIST(1, 2)). The last
+ * one counts. A macro: value is read once. */
 #define mproc_call_return(call, value) mproc_call_return_arg((call), MPROC_ARG(value))
 MPROC_API int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value);
 
-/* Reserves size bytes for a raw result, to be written in place before the task returns; aligned to 16 bytes. As with malloc
- * its contents are not set: write all of it, or truncate. It replaces any earlier result. MPROC_ENOMEM when there is no room. */
+/* Reserves size bytes for a raw result, to be written in place before the task returns; aligned to 16 bytes. As with
+ * malloc its contents are not set: write all of it, or truncate. It replaces any earlier result. MPROC_ENOMEM when
+ * there is no room. */
 MPROC_API int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data);
 
 /* Makes the reserved result shorter: only the first size bytes are sent. MPROC_EINVAL when it would grow. */
@@ -171,7 +173,7 @@ MPROC_API int mproc_call_truncate(mproc_call_t *call, size_t size);
 MPROC_API int mproc_call_fail_at(mproc_call_t *call, int code, const char *file, int line, const char *format, ...)
     MPROC_PRINTF(5, 6);
 
-/* ---- in a task: where it runs ----------------------------------------------------------------------------------------- */
+/* ---- in a task: where it runs ---------------------------------------------------------------------------------- */
 
 MPROC_API const mproc_task_t *mproc_call_task(const mproc_call_t *call);
 
