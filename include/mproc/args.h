@@ -135,6 +135,7 @@ MPROC_END_DECLS
 extern "C++" {
 namespace mproc {
 namespace detail {
+/* clang-format off */
 inline mproc_arg_t arg(bool value) { return mproc_arg_bool(value); }
 inline mproc_arg_t arg(char value) { return mproc_arg_int(value); }
 inline mproc_arg_t arg(signed char value) { return mproc_arg_int(value); }
@@ -152,6 +153,7 @@ inline mproc_arg_t arg(double value) { return mproc_arg_double(value); }
 inline mproc_arg_t arg(const char *value) { return mproc_arg_string(value); }
 inline mproc_arg_t arg(const mproc_value_t *value) { return mproc_arg_value(value); }
 inline mproc_arg_t arg(const mproc_arg_t &value) { return value; }
+/* clang-format on */
 
 template <size_t N> struct arg_array {
     mproc_arg_t items[N];
@@ -169,9 +171,13 @@ template <class... T> arg_array<sizeof...(T)> args(const T &...values) {
 template <size_t N> struct arg_items {
     mproc_kind_t kind;
     arg_array<N> array;
-    operator mproc_arg_t() const { return mproc_arg_items(kind, array.items, N); }
+    operator mproc_arg_t() const {
+        return mproc_arg_items(kind, array.items, N);
+    }
 };
-template <size_t N> mproc_arg_t arg(const arg_items<N> &value) { return value; }
+template <size_t N> mproc_arg_t arg(const arg_items<N> &value) {
+    return value;
+}
 template <size_t N> arg_items<N> items(mproc_kind_t kind, const arg_array<N> &array) {
     return arg_items<N>{kind, array};
 }
@@ -185,7 +191,7 @@ template <size_t N> arg_items<N> items(mproc_kind_t kind, const arg_array<N> &ar
 
 #else
 
-#define MPROC_ARG(value)                                                                                              \
+#define MPROC_ARG(value)                                                                                               \
     _Generic((value),                                                                                                 \
         bool: mproc_arg_bool,                                                                                         \
         char: mproc_arg_int,                                                                                          \
@@ -214,11 +220,11 @@ template <size_t N> arg_items<N> items(mproc_kind_t kind, const arg_array<N> &ar
 #define MPROC_DICT(...) mproc_arg_items(MPROC_KIND_MAP, MPROC_ARG_ARRAY(__VA_ARGS__), MPROC_COUNT_(__VA_ARGS__))
 
 /* MPROC_EACH_(F, a, b) is F(a), F(b) for up to 32 values. */
-#define MPROC_COUNT_(...)                                                                                             \
-    MPROC_PICK_(__VA_ARGS__, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11,  \
+#define MPROC_COUNT_(...)                                                                                              \
+    MPROC_PICK_(__VA_ARGS__, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11,   \
                 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define MPROC_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21,   \
-                    a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, n, ...)                                    \
+#define MPROC_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21,    \
+                    a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, n, ...)                                     \
     n
 #define MPROC_JOIN_(a, b) MPROC_JOIN2_(a, b)
 #define MPROC_JOIN2_(a, b) a##b

@@ -10,26 +10,26 @@
 #include <mproc/export.h>
 
 /* Every function that can fail returns int: MPROC_OK, or one of these, the same numbers on every system. */
-#define MPROC_ERRORS(X)                                                                                               \
-    X(MPROC_EINVAL, -1, "invalid argument")                                                                           \
-    X(MPROC_ESTATE, -2, "wrong state")                                                                                \
-    X(MPROC_ETYPE, -3, "wrong type")                                                                                  \
-    X(MPROC_ENOMEM, -4, "no memory")                                                                                  \
-    X(MPROC_ETIMEDOUT, -5, "the wait timed out")                                                                      \
-    X(MPROC_ECLOSED, -6, "closed")                                                                                    \
-    X(MPROC_EQUEUEFULL, -7, "queue full")                                                                             \
-    X(MPROC_ENOTASK, -8, "no such task")                                                                              \
-    X(MPROC_ETASK, -9, "task failed")                                                                                 \
-    X(MPROC_EDIED, -10, "worker died")                                                                                \
-    X(MPROC_ETASKTIMEOUT, -11, "task timed out")                                                                      \
-    X(MPROC_ECANCELLED, -12, "cancelled")                                                                             \
-    X(MPROC_EINIT, -13, "initializer failed")                                                                         \
-    X(MPROC_ESPAWN, -14, "spawn failed")                                                                              \
-    X(MPROC_EVERSION, -15, "version mismatch")                                                                        \
-    X(MPROC_EMALFORMED, -16, "malformed message")                                                                     \
-    X(MPROC_ENOTSUP, -17, "not supported")                                                                            \
-    X(MPROC_ESYSTEM, -18, "system error")                                                                             \
-    X(MPROC_ETOOBIG, -19, "too big")                                                                                  \
+#define MPROC_ERRORS(X)                                                                                                \
+    X(MPROC_EINVAL, -1, "invalid argument")                                                                            \
+    X(MPROC_ESTATE, -2, "wrong state")                                                                                 \
+    X(MPROC_ETYPE, -3, "wrong type")                                                                                   \
+    X(MPROC_ENOMEM, -4, "no memory")                                                                                   \
+    X(MPROC_ETIMEDOUT, -5, "the wait timed out")                                                                       \
+    X(MPROC_ECLOSED, -6, "closed")                                                                                     \
+    X(MPROC_EQUEUEFULL, -7, "queue full")                                                                              \
+    X(MPROC_ENOTASK, -8, "no such task")                                                                               \
+    X(MPROC_ETASK, -9, "task failed")                                                                                  \
+    X(MPROC_EDIED, -10, "worker died")                                                                                 \
+    X(MPROC_ETASKTIMEOUT, -11, "task timed out")                                                                       \
+    X(MPROC_ECANCELLED, -12, "cancelled")                                                                              \
+    X(MPROC_EINIT, -13, "initializer failed")                                                                          \
+    X(MPROC_ESPAWN, -14, "spawn failed")                                                                               \
+    X(MPROC_EVERSION, -15, "version mismatch")                                                                         \
+    X(MPROC_EMALFORMED, -16, "malformed message")                                                                      \
+    X(MPROC_ENOTSUP, -17, "not supported")                                                                             \
+    X(MPROC_ESYSTEM, -18, "system error")                                                                              \
+    X(MPROC_ETOOBIG, -19, "too big")                                                                                   \
     X(MPROC_EEND, -20, "no more items")
 
 enum {
@@ -65,17 +65,17 @@ typedef struct mproc_exit {
  * mproc_last_error() they stay until the next failing call of the same thread, for a process until it is destroyed,
  * for a result until it is released. */
 typedef struct mproc_error {
-    int code;                /* one of MPROC_ERRORS, or MPROC_OK */
-    int os_code;             /* errno or GetLastError(), 0 when the system gave none */
-    const char *message;     /* a sentence that says what happened and what to do */
-    const char *task;        /* name of the task */
-    const char *file;        /* source file of the mproc_call_fail */
-    int line;                /* its line, 0 when not known */
-    int task_code;           /* what the task gave to mproc_call_fail, or returned */
-    int64_t item;            /* index of the item of a map, -1 when there is none */
-    int64_t pid;             /* process id of the child or worker, 0 when there is none */
-    mproc_exit_t exit;       /* how that process ended */
-    uint64_t address;        /* of a crash that touched memory, valid with has_address */
+    int code;            /* one of MPROC_ERRORS, or MPROC_OK */
+    int os_code;         /* errno or GetLastError(), 0 when the system gave none */
+    const char *message; /* a sentence that says what happened and what to do */
+    const char *task;    /* name of the task */
+    const char *file;    /* source file of the mproc_call_fail */
+    int line;            /* its line, 0 when not known */
+    int task_code;       /* what the task gave to mproc_call_fail, or returned */
+    int64_t item;        /* index of the item of a map, -1 when there is none */
+    int64_t pid;         /* process id of the child or worker, 0 when there is none */
+    mproc_exit_t exit;   /* how that process ended */
+    uint64_t address;    /* of a crash that touched memory, valid with has_address */
     bool has_address;
     bool out_of_memory;      /* the system killed a process for want of memory about then */
     const char *backtrace;   /* a crash: a line a frame, innermost first: "#0  divide+0x12 (program)\n" */

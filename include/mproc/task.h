@@ -89,31 +89,31 @@ MPROC_END_DECLS
 #endif
 
 #if defined(__cplusplus)
-#define MPROC_TASK(task)                                                                                              \
-    static int mproc_run_##task(mproc_call_t *call);                                                                  \
-    extern mproc_task_t task;                                                                                         \
-    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                       \
-    static const bool mproc_registered_##task = (mproc_task_register(&task), true);                                   \
+#define MPROC_TASK(task)                                                                                               \
+    static int mproc_run_##task(mproc_call_t *call);                                                                   \
+    extern mproc_task_t task;                                                                                          \
+    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                        \
+    static const bool mproc_registered_##task = (mproc_task_register(&task), true);                                    \
     static int mproc_run_##task(mproc_call_t *call MPROC_UNUSED)
 #elif defined(_MSC_VER) && !defined(__clang__)
 #pragma section(".CRT$XCU", read)
-#define MPROC_TASK(task)                                                                                              \
-    static int mproc_run_##task(mproc_call_t *call);                                                                  \
-    extern mproc_task_t task;                                                                                         \
-    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                       \
-    static void mproc_register_##task(void) {                                                                         \
-        mproc_task_register(&task);                                                                                   \
-    }                                                                                                                 \
-    __declspec(allocate(".CRT$XCU")) void (*mproc_registered_##task)(void) = mproc_register_##task;                   \
+#define MPROC_TASK(task)                                                                                               \
+    static int mproc_run_##task(mproc_call_t *call);                                                                   \
+    extern mproc_task_t task;                                                                                          \
+    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                        \
+    static void mproc_register_##task(void) {                                                                          \
+        mproc_task_register(&task);                                                                                    \
+    }                                                                                                                  \
+    __declspec(allocate(".CRT$XCU")) void (*mproc_registered_##task)(void) = mproc_register_##task;                    \
     static int mproc_run_##task(mproc_call_t *call MPROC_UNUSED)
 #else
-#define MPROC_TASK(task)                                                                                              \
-    static int mproc_run_##task(mproc_call_t *call);                                                                  \
-    extern mproc_task_t task;                                                                                         \
-    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                       \
-    __attribute__((constructor)) static void mproc_register_##task(void) {                                            \
-        mproc_task_register(&task);                                                                                   \
-    }                                                                                                                 \
+#define MPROC_TASK(task)                                                                                               \
+    static int mproc_run_##task(mproc_call_t *call);                                                                   \
+    extern mproc_task_t task;                                                                                          \
+    mproc_task_t task = {#task, mproc_run_##task, __FILE__, __LINE__, NULL, 0};                                        \
+    __attribute__((constructor)) static void mproc_register_##task(void) {                                             \
+        mproc_task_register(&task);                                                                                    \
+    }                                                                                                                  \
     static int mproc_run_##task(mproc_call_t *call MPROC_UNUSED)
 #endif
 
