@@ -138,9 +138,12 @@ static int keep_record(mproc_worker_t *worker, chunk_t *chunk, const mproc_outco
 
 /* fail_item writes the report behind the results. Without room for it the pool says at least which item it was. */
 static void fail_item(mproc_worker_t *worker, chunk_t *chunk, mproc_response_slot_t *response) {
+    const mproc_error_t *failure = mproc_call_failure(&worker->item_call);
+    if (failure->code == MPROC_OK) /* the task has not failed, but there is no place for its result */
+        failure = mproc_last_error();
     size_t before = chunk->records.size;
     response->failed = worker->chunk_taken > 0 ? worker->chunk_taken : 1;
-    if (mproc_report_encode(mproc_call_failure(&worker->item_call), &chunk->records) != MPROC_OK) {
+    if (mproc_report_encode(failure, &chunk->records) != MPROC_OK) {
         chunk->records.size = before;
         chunk->records.failed = false;
     }
@@ -157,11 +160,7 @@ static bool run_item(mproc_worker_t *worker, chunk_t *chunk) {
         return false;
     if (worker->chunk_taken > 0)
         return true;
-    int err = chunk->plain ? keep_plain(worker, &outcome) : keep_record(worker, chunk, &outcome);
-    if (err == MPROC_OK)
-        return true;
-    mproc_call_note(&worker->item_call, err);
-    return false;
+    return (chunk->plain ? keep_plain(worker, &outcome) : keep_record(worker, chunk, &outcome)) == MPROC_OK;
 }
 
 static void run_chunk(mproc_worker_t *worker, mproc_response_slot_t *response) {

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Chunks through the backend of local workers: arrays with plain output, with records, by the whole chunk, and argument lists;
+ * and an item that fails in the beginning, the middle and the end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "local_support.h"
+#include "memory.h"
+#include "value.h"
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------------------- */
+
+static int64_t input_number(mproc_call_t *call) {
+    const void *input = NULL;
+    size_t size = 0;
+    int64_t number = INT64_MIN;
+    mproc_call_input(call, &input, &size);
+    if (size == sizeof number)
+        memcpy(&number, input, sizeof number);
+    return number;
+}
+
+/* Its square as raw bytes; a negative number fails. */
+MPROC_TASK(chunk_square) {
+    int64_t number = input_number(call);
+    void *place = NULL;
+    if (number < 0)
+        return mproc_call_fail(call, (int)-number, "no square of %d", (int)number);
+    int err = mproc_call_reserve(call, sizeof number, &place);
+    if (err == MPROC_OK) {
+        number *= number;
+        memcpy(place, &number, sizeof number);
+    }
+    return err;
+}
+
+MPROC_TASK(chunk_square_all) {
+    const void *input = NULL;
+    void *output = NULL;
+    size_t count = 0;
+    int err = mproc_call_chunk(call, &input, &output, &count);
+    if (err != MPROC_OK)
+        return err;
+    if (output == NULL)
+        return mproc_call_fail(call, 5, "%zu items and no output", count);
+    const int64_t *from = input;
+    int64_t *to = output;
+    for (size_t i = 0; i < count; i++) {
+        if (from[i] < 0)
+            return mproc_call_fail(call, 6, "number %zu of %zu is negative", i, count);
+        to[i] = from[i] * from[i];
+    }
+    return MPROC_OK;
+}
+
+/* Takes the rest of the chunk as a whole at its third item. */
+MPROC_TASK(chunk_square_later) {
+    const void *input = NULL;
+    void *output = NULL;
+    size_t count = 1;
+    int64_t number = input_number(call);
+    if (mproc_call_item(call) < 1002) {
+        int err = mproc_call_reserve(call, sizeof number, &output);
+        if (err != MPROC_OK)
+            return err;
+        input = &number;
+    } else {
+        int err = mproc_call_chunk(call, &input, &output, &count);
+        if (err != MPROC_OK)
+            return err;
+    }
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&number, (const char *)input + i * sizeof number, sizeof number);
+        number *= number;
+        memcpy((char *)output + i * sizeof number, &number, sizeof number);
+    }
+    return MPROC_OK;
+}
+
+/* Records of every kind: a value, raw bytes, nothing, by the number's remainder. */
+MPROC_TASK(chunk_mixed) {
+    int64_t number = input_number(call);
+    void *place = NULL;
+    if (number < 0)
+        return mproc_call_fail(call, 9, "negative");
+    if (number % 3 == 0)
+        return mproc_call_return(call, number);
+    if (number % 3 == 1)
+        return MPROC_OK;
+    int err = mproc_call_reserve(call, (size_t)number, &place);
+    if (err == MPROC_OK)
+        memset(place, (int)(number % 256), (size_t)number);
+    return err;
+}
+
+MPROC_TASK(chunk_double) {
+    int64_t number = 0;
+    int err = mproc_call_args(call, "x", &number);
+    if (err != MPROC_OK)
+        return err;
+    return number < 0 ? mproc_call_fail(call, 3, "negative") : mproc_call_return(call, 2 * number);
+}
+
+MPROC_TASK(chunk_item) {
+    return mproc_call_return(call, mproc_call_item(call));
+}
+
+MPROC_TASK(chunk_wrong_size) {
+    void *place = NULL;
+    return mproc_call_reserve(call, 3, &place);
+}
+
+/* ---- helpers -------------------------------------------------------------------------------------------------------------------- */
+
+enum { COUNT = 100 };
+
+static void number_items(int64_t *items, int64_t *results, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = (int64_t)i + 1;
+        results[i] = -1;
+    }
+}
+
+static void check_squares(const int64_t *items, const int64_t *results, uint32_t count, uint32_t good) {
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < count; i++)
+        wrong += results[i] != (i < good ? items[i] * items[i] : -1);
+    CHECK_EQ_UINT(wrong, 0);
+}
+
+static int64_t record_int(const job_t *job, uint32_t index) {
+    const void *data = NULL;
+    const mproc_record_t *record = job_record(job, index, &data);
+    mproc_tree_t *tree = NULL;
+    int64_t number = -1;
+    REQUIRE_EQ_INT((int)record->outcome, MPROC_OUTCOME_VALUE);
+    REQUIRE_OK(mproc_tree_decode(data, (size_t)record->size, NULL, &tree));
+    CHECK_OK(mproc_value_as_int(mproc_tree_root(tree), &number));
+    mproc_tree_destroy(tree);
+    return number;
+}
+
+/* ---- plain output ---------------------------------------------------------------------------------------------------------------- */
+
+static void check_plain(const mproc_task_t *task, uint32_t count) {
+    rig_t rig;
+    int64_t *items = calloc(count, sizeof *items), *results = calloc(count, sizeof *results);
+    REQUIRE(items != NULL && results != NULL);
+    number_items(items, results, count);
+    rig_start(&rig, 1);
+    job_t job = job_array(task, items, count, sizeof *items, results, sizeof *results);
+    job_run(&rig, 0, &job);
+    CHECK_EQ_STR(job.report.error.message, "");
+    CHECK_EQ_UINT(job.succeeded, count);
+    CHECK_EQ_UINT(job.size, 0);
+    CHECK(job.run_ns > 0);
+    check_squares(items, results, count, count);
+    job_free(&job);
+    rig_close(&rig);
+    free(items);
+    free(results);
+}
+
+TEST(local_chunks, an_array_of_one) {
+    check_plain(&chunk_square, 1);
+    check_plain(&chunk_square_all, 1);
+}
+
+TEST(local_chunks, an_array_in_the_arena) {
+    check_plain(&chunk_square, COUNT);
+    check_plain(&chunk_square_all, COUNT);
+}
+
+TEST(local_chunks, an_array_in_a_segment) {
+    check_plain(&chunk_square, 50000);
+    check_plain(&chunk_square_all, 1000000);
+}
+
+TEST(local_chunks, a_task_takes_the_rest_of_a_chunk) {
+    rig_t rig;
+    int64_t items[COUNT], results[COUNT];
+    number_items(items, results, COUNT);
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_square_later, items, COUNT, sizeof *items, results, sizeof *results);
+    job.work.first = 1000;
+    job_run(&rig, 0, &job);
+    CHECK_EQ_STR(job.report.error.message, "");
+    check_squares(items, results, COUNT, COUNT);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_chunks, a_failed_item_of_plain_output_stops_its_chunk_there) {
+    static const uint32_t places[] = {0, 1, COUNT / 2, COUNT - 1};
+    rig_t rig;
+    int64_t items[COUNT], results[COUNT];
+    rig_start(&rig, 1);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        number_items(items, results, COUNT);
+        items[places[i]] = -70;
+        job_t job = job_array(&chunk_square, items, COUNT, sizeof *items, results, sizeof *results);
+        job.work.first = 500;
+        job_run(&rig, 0, &job);
+        CHECK_EQ_UINT(job.succeeded, places[i]);
+        CHECK_EQ_UINT(job.failed, 1);
+        CHECK_EQ_INT(job.report.error.task_code, 70);
+        CHECK_EQ_INT(job.report.error.item, 500 + (int64_t)places[i]);
+        CHECK_EQ_STR(job.report.error.task, "chunk_square");
+        check_squares(items, results, COUNT, places[i]);
+        job_free(&job);
+    }
+    rig_close(&rig);
+}
+
+TEST(local_chunks, a_chunk_taken_whole_fails_whole) {
+    rig_t rig;
+    int64_t items[COUNT], results[COUNT];
+    number_items(items, results, COUNT);
+    items[50] = -1;
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_square_all, items, COUNT, sizeof *items, results, sizeof *results);
+    job_run(&rig, 0, &job);
+    CHECK_EQ_UINT(job.succeeded, 0);
+    CHECK_EQ_UINT(job.failed, COUNT);
+    CHECK_HAS_STR(job.report.error.message, "number 50 of 100");
+    check_squares(items, results, COUNT, 0);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_chunks, a_result_of_another_size_is_a_wrong_type) {
+    rig_t rig;
+    int64_t items[3] = {1, 2, 3}, results[3] = {-1, -1, -1};
+    rig_start(&rig, 1);
+    job_t wrong = job_array(&chunk_wrong_size, items, 3, sizeof *items, results, sizeof *results);
+    job_t value = job_array(&chunk_item, items, 3, sizeof *items, results, sizeof *results);
+    job_run(&rig, 0, &wrong);
+    job_run(&rig, 0, &value);
+    CHECK_EQ_INT(wrong.report.error.code, MPROC_ETYPE);
+    CHECK_EQ_INT(value.report.error.code, MPROC_ETYPE);
+    CHECK_EQ_UINT(wrong.succeeded + value.succeeded, 0);
+    CHECK_EQ_INT(results[0], -1);
+    job_free(&wrong);
+    job_free(&value);
+    rig_close(&rig);
+}
+
+/* ---- records --------------------------------------------------------------------------------------------------------------------- */
+
+static void check_mixed(const job_t *job, const int64_t *items, uint32_t good) {
+    const unsigned char *at = job->data;
+    for (uint32_t i = 0; i < good; i++) {
+        const mproc_record_t *record = (const void *)at;
+        const unsigned char *data = at + sizeof *record;
+        int64_t number = items[i];
+        static const uint32_t outcomes[] = {MPROC_OUTCOME_VALUE, MPROC_OUTCOME_NOTHING, MPROC_OUTCOME_BYTES};
+        REQUIRE_EQ_UINT(record->outcome, outcomes[number % 3]);
+        if (number % 3 == 2) {
+            REQUIRE_EQ_UINT(record->size, (uint64_t)number);
+            CHECK_EQ_INT(data[number - 1], number % 256);
+        }
+        at = data + ((record->size + 15) & ~(uint64_t)15);
+    }
+    CHECK(at == job->data + job->size);
+}
+
+static void check_records(uint32_t count, int rounds) {
+    rig_t rig;
+    int64_t *items = calloc(2 * (size_t)count, sizeof *items);
+    REQUIRE(items != NULL);
+    number_items(items, items + count, count);
+    rig_start(&rig, 1);
+    for (int round = 0; round < rounds; round++) {
+        job_t job = job_array(&chunk_mixed, items, count, sizeof *items, NULL, 0);
+        job_run(&rig, 0, &job);
+        CHECK_EQ_STR(job.report.error.message, "");
+        REQUIRE_EQ_UINT(job.succeeded, count);
+        check_mixed(&job, items, count);
+        job_free(&job);
+    }
+    rig_close(&rig);
+    free(items);
+}
+
+TEST(local_chunks, records_of_every_outcome) {
+    check_records(10, 3);
+}
+
+TEST(local_chunks, records_that_grow_from_the_arena_into_segments) {
+    check_records(100, 20);
+    check_records(300, 20);
+    check_records(3000, 3);
+}
+
+TEST(local_chunks, a_failed_item_leaves_the_records_before_it) {
+    static const uint32_t places[] = {0, 1, 150, 299};
+    rig_t rig;
+    int64_t items[300], unused[300];
+    rig_start(&rig, 1);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        number_items(items, unused, 300);
+        items[places[i]] = -1;
+        job_t job = job_array(&chunk_mixed, items, 300, sizeof *items, NULL, 0);
+        job_run(&rig, 0, &job);
+        CHECK_EQ_UINT(job.succeeded, places[i]);
+        CHECK_EQ_UINT(job.failed, 1);
+        CHECK_EQ_INT(job.report.error.task_code, 9);
+        CHECK_EQ_INT(job.report.error.item, (int64_t)places[i]);
+        check_mixed(&job, items, places[i]);
+        job_free(&job);
+    }
+    rig_close(&rig);
+}
+
+TEST(local_chunks, without_output_a_chunk_is_taken_item_by_item) {
+    rig_t rig;
+    int64_t items[3] = {1, 2, 3};
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_square_all, items, 3, sizeof *items, NULL, 0);
+    job_run(&rig, 0, &job);
+    CHECK_HAS_STR(job.report.error.message, "1 items and no output");
+    job_free(&job);
+    rig_close(&rig);
+}
+
+/* ---- lists ------------------------------------------------------------------------------------------------------------------------- */
+
+static void check_lists(uint32_t count, int64_t bad) {
+    rig_t rig;
+    int64_t *numbers = calloc(count, sizeof *numbers);
+    size_t size = 0;
+    REQUIRE(numbers != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        numbers[i] = i == bad ? -1 : (int64_t)i * 100;
+    void *lists = lists_of_ints(numbers, count, &size);
+    rig_start(&rig, 1);
+    job_t job = job_lists(&chunk_double, lists, size, count);
+    job.work.first = 7;
+    job_run(&rig, 0, &job);
+    uint32_t good = bad < 0 ? count : (uint32_t)bad;
+    CHECK_EQ_UINT(job.succeeded, good);
+    CHECK_EQ_UINT(job.failed, bad >= 0);
+    if (bad >= 0)
+        CHECK_EQ_INT(job.report.error.item, 7 + bad);
+    for (uint32_t i = 0; i < good; i += good / 10 + 1)
+        CHECK_EQ_INT(record_int(&job, i), (int64_t)i * 200);
+    job_free(&job);
+    rig_close(&rig);
+    mproc_free(lists);
+    free(numbers);
+}
+
+TEST(local_chunks, argument_lists_give_a_record_each) {
+    check_lists(1, -1);
+    check_lists(100, -1);
+    check_lists(20000, -1);
+}
+
+TEST(local_chunks, an_argument_list_that_fails_stops_its_chunk_there) {
+    check_lists(100, 0);
+    check_lists(100, 50);
+    check_lists(100, 99);
+}
+
+TEST(local_chunks, items_know_their_index) {
+    rig_t rig;
+    int64_t items[5] = {0};
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_item, items, 5, sizeof *items, NULL, 0);
+    job.work.first = INT64_C(3000000000);
+    job_run(&rig, 0, &job);
+    for (uint32_t i = 0; i < 5; i++)
+        CHECK_EQ_INT(record_int(&job, i), INT64_C(3000000000) + i);
+    job_free(&job);
+    rig_close(&rig);
+}
