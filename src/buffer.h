@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where a buffer takes its room: a ring slot, a shared segment. grow gives room for at least *capacity bytes, aligned to 16,
- * sets *capacity to what it gave, and has the first used bytes of data at its start; data is then its own again. data NULL
- * is the first request. Without room it returns NULL, and data stays as it was. */
+/* Where a buffer takes its room: a ring slot, a shared segment. grow gives room for at least *capacity bytes, aligned
+ * to 16, sets *capacity to what it gave, and has the first used bytes of data at its start; data is then its own
+ * again. data NULL is the first request. Without room it returns NULL, and data stays as it was. */
 typedef struct mproc_buffer_source {
     void *(*grow)(void *context, void *data, size_t used, size_t *capacity);
     void *context;
@@ -32,12 +32,12 @@ void mproc_buffer_clear(mproc_buffer_t *buffer);
 /* mproc_buffer_append returns false once the buffer has failed. size 0 is allowed, with data NULL too. */
 bool mproc_buffer_append(mproc_buffer_t *buffer, const void *data, size_t size);
 
-/* mproc_buffer_extend makes the content size bytes longer and returns where they start, their contents not set; NULL once
- * the buffer has failed. The pointer is valid until the next append or extend. */
+/* mproc_buffer_extend makes the content size bytes longer and returns where they start, their contents not set; NULL
+ * once the buffer has failed. The pointer is valid until the next append or extend. */
 void *mproc_buffer_extend(mproc_buffer_t *buffer, size_t size);
 
-/* mproc_buffer_take hands the heap block to the caller, who frees it with mproc_free, and leaves the buffer empty. NULL
- * for an empty or failed buffer. Only for a buffer on the heap. */
+/* mproc_buffer_take hands the heap block to the caller, who frees it with mproc_free, and leaves the buffer empty.
+ * NULL for an empty or failed buffer. Only for a buffer on the heap. */
 void *mproc_buffer_take(mproc_buffer_t *buffer, size_t *out_size);
 
 /* mproc_buffer_fini frees a heap block; the room of a source stays the source's. */

@@ -9,7 +9,7 @@
 #include "encode.h"
 #include "memory.h"
 
-/* ---- the runner's side ------------------------------------------------------------------------------------------------ */
+/* ---- the runner's side ----------------------------------------------------------------------------------------- */
 
 void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, const mproc_buffer_source_t *source) {
     *call = (mproc_call_t){.kind = MPROC_OUTCOME_NOTHING};
@@ -84,7 +84,7 @@ void mproc_call_fini(mproc_call_t *call) {
     mproc_report_fini(&call->failure);
 }
 
-/* ---- failing ---------------------------------------------------------------------------------------------------------- */
+/* ---- failing --------------------------------------------------------------------------------------------------- */
 
 int mproc_call_note(mproc_call_t *call, int code) {
     mproc_error_t error = *mproc_last_error();
@@ -127,7 +127,7 @@ int mproc_call_fail_at(mproc_call_t *call, int code, const char *file, int line,
     return err;
 }
 
-/* ---- the result ------------------------------------------------------------------------------------------------------- */
+/* ---- the result ------------------------------------------------------------------------------------------------ */
 
 static int drop_result(mproc_call_t *call, int code) {
     mproc_buffer_clear(&call->output);
@@ -190,7 +190,7 @@ int mproc_call_truncate(mproc_call_t *call, size_t size) {
     return MPROC_OK;
 }
 
-/* ---- where it runs ---------------------------------------------------------------------------------------------------- */
+/* ---- where it runs --------------------------------------------------------------------------------------------- */
 
 const mproc_task_t *mproc_call_task(const mproc_call_t *call) {
     return call->request.task;

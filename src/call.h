@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call.h: one run of a task, seen from its runner: the child of a process, or a pool's worker. What the task sees of it is in
- * mproc/task.h. */
+/* call.h: one run of a task, seen from its runner: the child of a process, or a pool's worker. What the task sees of
+ * it is in mproc/task.h. */
 #ifndef MPROC_SRC_CALL_H
 #define MPROC_SRC_CALL_H
 
@@ -36,8 +36,8 @@ typedef struct mproc_request {
     size_t input_size;
 } mproc_request_t;
 
-/* One call object serves any number of runs, one at a time, and takes memory only for arguments, for a failure, and from its
- * source for a result. The members are call.c's and call_args.c's, except worker. */
+/* One call object serves any number of runs, one at a time, and takes memory only for arguments, for a failure, and
+ * from its source for a result. The members are call.c's and call_args.c's, except worker. */
 struct mproc_call {
     mproc_request_t request;
     mproc_outcome_kind_t kind; /* of what is in output */
@@ -55,17 +55,17 @@ struct mproc_call {
     void *worker; /* the runner's own; NULL from init on */
 };
 
-/* mproc_call_init prepares a call object in the caller's storage and takes no memory. limits (NULL: defaults) is copied;
- * source stays the caller's, NULL for the heap. Each run asks the source anew: the room of an earlier result is then no longer
- * the call's. */
+/* mproc_call_init prepares a call object in the caller's storage and takes no memory. limits (NULL: defaults) is
+ * copied; source stays the caller's, NULL for the heap. Each run asks the source anew: the room of an earlier result
+ * is then no longer the call's. */
 void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, const mproc_buffer_source_t *source);
 
-/* mproc_call_run runs a task to its end in this thread. out_outcome->data is valid until the next run or fini. It does not
- * fail: whatever goes wrong is an outcome. */
+/* mproc_call_run runs a task to its end in this thread. out_outcome->data is valid until the next run or fini. It
+ * does not fail: whatever goes wrong is an outcome. */
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome);
 
-/* mproc_call_run_again runs call->request, which the runner changes in place from one item of a chunk to the next: nothing is
- * copied. */
+/* mproc_call_run_again runs call->request, which the runner changes in place from one item of a chunk to the next:
+ * nothing is copied. */
 void mproc_call_run_again(mproc_call_t *call, mproc_outcome_t *out_outcome);
 
 /* mproc_call_failure is the report behind the latest outcome MPROC_OUTCOME_FAILED; code MPROC_OK after any other. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_args.c: a task reads its arguments: decoded when it first asks for one, checked all, and only then handed out. */
+/* call_args.c: a task reads its arguments: decoded when it first asks for one, checked all, and only then handed
+ * out. */
 #include "call.h"
 
 #include <inttypes.h>
@@ -12,7 +13,7 @@ static const char *task_name(const mproc_call_t *call) {
     return call->request.task->name;
 }
 
-/* ---- decoding --------------------------------------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------------------------------------- */
 
 static bool has_string_keys(const mproc_value_t *map) {
     for (size_t i = 0; i < mproc_value_count(map); i++) {
@@ -70,7 +71,7 @@ const mproc_value_t *mproc_call_kwargs(const mproc_call_t *call) {
     return kwargs != NULL ? kwargs : &empty;
 }
 
-/* ---- formats ---------------------------------------------------------------------------------------------------------- */
+/* ---- formats --------------------------------------------------------------------------------------------------- */
 
 /* What a letter takes, as messages say it; NULL for no letter. */
 static const char *expected_by(char letter) {
@@ -209,7 +210,7 @@ static void store_value(char letter, const mproc_value_t *value, pointers_t *poi
     }
 }
 
-/* ---- positional arguments --------------------------------------------------------------------------------------------- */
+/* ---- positional arguments -------------------------------------------------------------------------------------- */
 
 static int check_count(mproc_call_t *call, size_t least, size_t most) {
     size_t given = mproc_value_count(call->args);
@@ -271,7 +272,7 @@ int mproc_call_args(mproc_call_t *call, const char *format, ...) {
     return MPROC_OK;
 }
 
-/* ---- keyword arguments ------------------------------------------------------------------------------------------------ */
+/* ---- keyword arguments ----------------------------------------------------------------------------------------- */
 
 int mproc_call_kwarg(mproc_call_t *call, const char *keyword, const char *format, ...) {
     int err = decode(call);

@@ -33,7 +33,7 @@ static int write_bytes(void *context, const char *data, size_t size) {
     return mproc_buffer_append(context, data, size) ? 0 : -1;
 }
 
-/* ---- saying what is wrong with which value ---------------------------------------------------------------------------- */
+/* ---- saying what is wrong with which value --------------------------------------------------------------------- */
 
 #define PLACE_MAX 256
 
@@ -63,7 +63,7 @@ static int refuse(const encoder_t *encoder, int code, const char *fault) {
     return mproc_fail(code, "Cannot send %s: %s", place, fault);
 }
 
-/* ---- single values ---------------------------------------------------------------------------------------------------- */
+/* ---- single values --------------------------------------------------------------------------------------------- */
 
 static int pack_string(encoder_t *encoder, const mproc_arg_t *arg) {
     const char *string = arg->as.data;
@@ -129,9 +129,10 @@ static int pack_value(encoder_t *encoder, const mproc_value_t *value) {
     }
 }
 
-/* ---- lists and dicts -------------------------------------------------------------------------------------------------- */
+/* ---- lists and dicts ------------------------------------------------------------------------------------------- */
 
-/* Is the keyword of items[index] among the index before it? Lists of keywords are short: no table is worth its setting up. */
+/* Is the keyword of items[index] among the index before it? Lists of keywords are short: no table is worth its
+ * setting up. */
 static bool is_repeated(const mproc_arg_t *items, size_t index) {
     for (size_t i = 0; i < index; i++) {
         if (items[i].name != NULL && strcmp(items[i].name, items[index].name) == 0)
@@ -228,7 +229,7 @@ static int pack_tree(encoder_t *encoder, const mproc_arg_t *top, size_t position
     return err;
 }
 
-/* ---- from outside ----------------------------------------------------------------------------------------------------- */
+/* ---- from outside ---------------------------------------------------------------------------------------------- */
 
 static int finish(int err, const mproc_buffer_t *buffer) {
     if (err != MPROC_OK)

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* All blocks are aligned for any type, 16 bytes at least. NULL means no memory: none of these sets the last error, since
- * only the caller knows what the memory was for (mproc_fail_memory says it). Any thread. */
+/* All blocks are aligned for any type, 16 bytes at least. NULL means no memory: none of these sets the last error,
+ * since only the caller knows what the memory was for (mproc_fail_memory says it). Any thread. */
 
 void *mproc_alloc(size_t size);
 
@@ -21,8 +21,9 @@ void mproc_free(void *block);
 
 char *mproc_strdup(const char *text);
 
-/* For tests. mproc_memory_fail_at makes the n-th request from now fail, in whatever thread, 1 being the next; 0 none.
- * mproc_memory_pending tells how many are still to come before that one, 0 when it has failed or none was asked for. */
+/* For tests. mproc_memory_fail_at makes the n-th request from now fail, in whatever thread, 1 being the next; 0
+ * none. mproc_memory_pending tells how many are still to come before that one, 0 when it has failed or none was
+ * asked for. */
 void mproc_memory_fail_at(uint64_t n);
 uint64_t mproc_memory_pending(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* number_repr.c: finds the digits by printing and reading back. Slow beside the known algorithms, but a page long, and
- * only messages and tests print values. */
+/* number_repr.c: finds the digits by printing and reading back. Slow beside the known algorithms, but a page long,
+ * and only messages and tests print values. */
 #include "number_repr.h"
 
 #include <float.h>
@@ -39,13 +39,14 @@ static bool print_digits(double number, int digits, char *printed) {
     (void)snprintf(printed, PRINTED_MAX, "%.*e", digits - 1, number);
     if (strtod(printed, NULL) == number)
         return true;
-    /* Below a power of two doubles lie closer than above: the nearest decimal may be too far below it, while the next one
-     * above still is the same number. */
+    /* Below a power of two doubles lie closer than above: the nearest decimal may be too far below it, while the next
+     * one above still is the same number. */
     int exponent;
     return frexp(number, &exponent) == 0.5 && step_up(printed) && strtod(printed, NULL) == number;
 }
 
-/* Fifteen digits hold any shorter decimal, with zeros behind; only numbers below the normal ones can need fewer and differ. */
+/* Fifteen digits hold any shorter decimal, with zeros behind; only numbers below the normal ones can need fewer and
+ * differ. */
 static decimal_t shortest(double number) {
     char printed[PRINTED_MAX];
     int digits = number < DBL_MIN ? 1 : DBL_DIG;

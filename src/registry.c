@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* registry.c: two lists of the program's own task objects: those numbered by mproc_registry_check, which never change again,
- * and those registered since, to which any thread may add. */
+/* registry.c: two lists of the program's own task objects: those numbered by mproc_registry_check, which never change
+ * again, and those registered since, to which any thread may add. */
 #include "registry.h"
 
 #include <stdatomic.h>
@@ -17,8 +17,8 @@ static _Atomic(mproc_task_t *) numbered;
 static size_t numbered_count;
 static uint64_t fingerprint;
 
-/* Runs before main, and when a plug-in is loaded while other threads look for tasks: the release makes a task's members
- * visible to whoever finds it. */
+/* Runs before main, and when a plug-in is loaded while other threads look for tasks: the release makes a task's
+ * members visible to whoever finds it. */
 void mproc_task_register(mproc_task_t *task) {
     if (task->number != 0) /* twice would make the list a circle */
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.c: where errors are kept: one report per thread, made when the thread fails for the first time, and reports that
- * belong to objects. */
+/* report.c: where errors are kept: one report per thread, made when the thread fails for the first time, and reports
+ * that belong to objects. */
 #include "report.h"
 
 #include <stdbool.h>
@@ -34,7 +34,7 @@ typedef struct thread_state {
 static _Thread_local thread_state_t *state;
 _Thread_local const mproc_error_t *mproc_thread_error;
 
-/* ---- reports that are kept ------------------------------------------------------------------------------------------ */
+/* ---- reports that are kept ------------------------------------------------------------------------------------- */
 
 #define STRING_COUNT 5
 
@@ -64,8 +64,8 @@ static void lose_details(mproc_report_t *report, const mproc_error_t *error) {
     }
 }
 
-/* Room for size bytes that does not overlap the strings about to be copied: those of error when it is not the report's own
- * are elsewhere anyway. */
+/* Room for size bytes that does not overlap the strings about to be copied: those of error when it is not the
+ * report's own are elsewhere anyway. */
 static char *room_for(mproc_report_t *report, const mproc_error_t *error, size_t size) {
     bool own = false;
     const char **strings[STRING_COUNT];
@@ -118,7 +118,7 @@ int mproc_fail_report(const mproc_report_t *report) {
     return mproc_fail_error(&report->error);
 }
 
-/* ---- the thread's last error ---------------------------------------------------------------------------------------- */
+/* ---- the thread's last error ----------------------------------------------------------------------------------- */
 
 const mproc_error_t *mproc_last_error(void) {
     return mproc_thread_error != NULL ? mproc_thread_error : &mproc_no_error;
@@ -173,7 +173,7 @@ int mproc_fail_error(const mproc_error_t *error) {
     return code;
 }
 
-/* ---- making the sentence -------------------------------------------------------------------------------------------- */
+/* ---- making the sentence --------------------------------------------------------------------------------------- */
 
 static void append(char *sentence, const char *format, ...) MPROC_PRINTF(2, 3);
 static void append(char *sentence, const char *format, ...) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report_wire.c: a report as a MessagePack array, from the process where a task failed to the one that wants to know. How a
- * process ended is not part of it: only its parent can tell. */
+/* report_wire.c: a report as a MessagePack array, from the process where a task failed to the one that wants to know.
+ * How a process ended is not part of it: only its parent can tell. */
 #include "report.h"
 
 #include <limits.h>

@@ -9,7 +9,7 @@
 #include "platform/common/utf.h"
 #include "report.h"
 
-/* ---- tokens ----------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------------------------- */
 
 /* MessagePack numbers are big-endian. size is 1, 2, 4 or 8. */
 static uint64_t read_number(const unsigned char *at, size_t size) {
@@ -142,7 +142,7 @@ const char *mproc_token_read(const unsigned char **at, const unsigned char *end,
     return NULL;
 }
 
-/* ---- the scan --------------------------------------------------------------------------------------------------------- */
+/* ---- the scan -------------------------------------------------------------------------------------------------- */
 
 #define DEFAULT_DEPTH 64
 #define DEFAULT_COUNT ((size_t)16 << 20)

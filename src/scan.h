@@ -16,15 +16,16 @@ typedef struct mproc_shape {
     size_t depth;      /* 0 for a scalar, 1 for a flat array */
 } mproc_shape_t;
 
-/* mproc_scan checks that size bytes are exactly one value: nothing missing, nothing behind it, no reserved or extension
- * type, strings UTF-8, within limits (NULL or zero members: the defaults). It neither recurses nor takes memory, and reads
- * no more than size bytes. MPROC_EMALFORMED names the fault and its offset, MPROC_ETOOBIG the limit. */
+/* mproc_scan checks that size bytes are exactly one value: nothing missing, nothing behind it, no reserved or
+ * extension type, strings UTF-8, within limits (NULL or zero members: the defaults). It neither recurses nor takes
+ * memory, and reads no more than size bytes. MPROC_EMALFORMED names the fault and its offset, MPROC_ETOOBIG the
+ * limit. */
 int mproc_scan(const void *data, size_t size, const mproc_value_limits_t *limits, mproc_shape_t *out_shape);
 
 /* mproc_scan_utf8 tells whether size bytes are UTF-8 (RFC 3629) from end to end. */
 bool mproc_scan_utf8(const void *text, size_t size);
 
-/* ---- one step of it, shared with the builder of values --------------------------------------------------------------- */
+/* ---- one step of it, shared with the builder of values --------------------------------------------------------- */
 
 typedef enum mproc_token_kind {
     MPROC_TOKEN_NIL,
@@ -45,9 +46,9 @@ typedef struct mproc_token {
     const unsigned char *data;
 } mproc_token_t;
 
-/* mproc_token_read reads the header and scalar content at *at, below end, and moves *at behind it; the items of an array or
- * map are tokens of their own. NULL when it is sound, else what is wrong, a static text; *at is then where. It does not
- * look into strings. */
+/* mproc_token_read reads the header and scalar content at *at, below end, and moves *at behind it; the items of an
+ * array or map are tokens of their own. NULL when it is sound, else what is wrong, a static text; *at is then where.
+ * It does not look into strings. */
 const char *mproc_token_read(const unsigned char **at, const unsigned char *end, mproc_token_t *out_token);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.h: writing text into the caller's buffer as snprintf does: never beyond it, and the full length is known at the end. */
+/* text.h: writing text into the caller's buffer as snprintf does: never beyond it, and the full length is known at
+ * the end. */
 #ifndef MPROC_SRC_TEXT_H
 #define MPROC_SRC_TEXT_H
 
@@ -18,7 +19,8 @@ void mproc_text_init(mproc_text_t *text, char *buf, size_t size);
 
 void mproc_text_add(mproc_text_t *text, const char *string, size_t length);
 
-/* mproc_text_print adds what printf would print, up to 255 bytes: numbers and static texts. Longer ones are for add. */
+/* mproc_text_print adds what printf would print, up to 255 bytes: numbers and static texts. Longer ones are for
+ * add. */
 void mproc_text_print(mproc_text_t *text, const char *format, ...) MPROC_PRINTF(2, 3);
 
 void mproc_text_add_string(mproc_text_t *text, const char *string);

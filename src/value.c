@@ -10,8 +10,8 @@
 #include "report.h"
 #include "scan.h"
 
-/* msgpack-c's own unpacker stops at 32 levels, has no limits, and does not end strings with a zero: hence the builder here,
- * with its objects. */
+/* msgpack-c's own unpacker stops at 32 levels, has no limits, and does not end strings with a zero: hence the builder
+ * here, with its objects. */
 
 #define TREE_KEPT ((size_t)64 << 10) /* a larger tree's memory is not kept for the next */
 #define TREE_FIRST ((size_t)1 << 10)
@@ -32,7 +32,7 @@ typedef struct builder {
     mproc_walk_t open; /* where the next values go */
 } builder_t;
 
-/* ---- building --------------------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------------------------- */
 
 static bool put_text(builder_t *builder, const mproc_token_t *token, msgpack_object_str *out_string) {
     size_t size = (size_t)token->number;
@@ -109,7 +109,8 @@ static bool put_value(builder_t *builder, const mproc_token_t *token, msgpack_ob
     return false;
 }
 
-/* The data have passed the scan. They are checked again all the same: in shared memory they may have changed since. */
+/* The data have passed the scan. They are checked again all the same: in shared memory they may have changed
+ * since. */
 static bool build(builder_t *builder) {
     msgpack_object *next = take_objects(builder, 1);
     while (next != NULL) {
@@ -184,7 +185,7 @@ void mproc_tree_destroy(mproc_tree_t *tree) {
     mproc_free(tree);
 }
 
-/* ---- walking ---------------------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------------------------- */
 
 static const msgpack_object *items_of(const msgpack_object *container) {
     if (container->type == MSGPACK_OBJECT_ARRAY)
@@ -207,7 +208,7 @@ const msgpack_object *mproc_walk_next(mproc_walk_t *walk) {
     return level->next == level->end ? NULL : level->next++;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 mproc_kind_t mproc_value_kind(const mproc_value_t *value) {
     if (value == NULL)

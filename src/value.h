@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* value.h: received values: a tree of msgpack-c's objects in one block of memory. The reading functions are in mproc/args.h. */
+/* value.h: received values: a tree of msgpack-c's objects in one block of memory. The reading functions are in
+ * mproc/args.h. */
 #ifndef MPROC_SRC_VALUE_H
 #define MPROC_SRC_VALUE_H
 
@@ -19,9 +20,10 @@ struct mproc_value {
 
 typedef struct mproc_tree mproc_tree_t;
 
-/* mproc_tree_decode scans and builds a value; data may go afterwards. *tree is NULL or an earlier tree, whose memory is used
- * again where it suffices; after a failure it is NULL or an earlier tree without a value, to be destroyed as ever. Errors of
- * mproc_scan, and MPROC_ENOMEM. Should data change meanwhile (shared memory) the result is some value or MPROC_EMALFORMED. */
+/* mproc_tree_decode scans and builds a value; data may go afterwards. *tree is NULL or an earlier tree, whose memory
+ * is used again where it suffices; after a failure it is NULL or an earlier tree without a value, to be destroyed as
+ * ever. Errors of mproc_scan, and MPROC_ENOMEM. Should data change meanwhile (shared memory) the result is some value
+ * or MPROC_EMALFORMED. */
 int mproc_tree_decode(const void *data, size_t size, const mproc_value_limits_t *limits, mproc_tree_t **tree);
 
 /* mproc_tree_root is the value; NULL for NULL and after a failed decode. */
@@ -35,7 +37,7 @@ void mproc_tree_destroy(mproc_tree_t *tree);
 /* mproc_kind_name is what messages call a kind: None, bool, int, float, str, bytes, list, dict, as Python does. */
 const char *mproc_kind_name(mproc_kind_t kind);
 
-/* ---- walking a value, nested ones included, without recursion --------------------------------------------------------- */
+/* ---- walking a value, nested ones included, without recursion -------------------------------------------------- */
 
 typedef struct mproc_walk_level {
     const msgpack_object *next;

@@ -9,7 +9,7 @@
 #include "platform/common/utf.h"
 #include "text.h"
 
-/* ---- strings ---------------------------------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------------------------- */
 
 static bool is_printable(uint32_t character) {
     static const uint32_t hidden[][2] = {
@@ -79,7 +79,7 @@ static void print_string(mproc_text_t *text, const msgpack_object_str *string) {
     mproc_text_add(text, &quote, 1);
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------------------------- */
 
 static void print_scalar(mproc_text_t *text, const msgpack_object *object) {
     char number[MPROC_DOUBLE_REPR_MAX];
@@ -167,7 +167,7 @@ size_t mproc_value_repr(const mproc_value_t *value, char *buf, size_t size) {
     }
 }
 
-/* ---- equality --------------------------------------------------------------------------------------------------------- */
+/* ---- equality -------------------------------------------------------------------------------------------------- */
 
 static bool same_text(const char *left, uint32_t left_size, const char *right, uint32_t right_size) {
     return left_size == right_size && memcmp(left, right, left_size) == 0;

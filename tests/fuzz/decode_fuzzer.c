@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A libFuzzer target for everything that reads bytes of another process as MessagePack: values, arguments, reports. Whatever
- * decodes must survive being printed, compared, sent on and read again. `decode_fuzzer [DIRECTORY] [-max_total_time=60]` */
+/* A libFuzzer target for everything that reads bytes of another process as MessagePack: values, arguments, reports.
+ * Whatever decodes must survive being printed, compared, sent on and read again. `decode_fuzzer [DIRECTORY]
+ * [-max_total_time=60]` */
 #include <stdlib.h>
 
 #include "buffer.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The argument macros of C: every number of values keeps its order, every value its type, each expression is read once. */
+/* The argument macros of C: every number of values keeps its order, every value its type, each expression is read
+ * once. */
 #include <mproc/args.h>
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A task's call: arguments read or refused with an exact message, results, failures, and objects that serve many runs. */
+/* A task's call: arguments read or refused with an exact message, results, failures, and objects that serve many
+ * runs. */
 #include "call.h"
 
 #include <limits.h>
@@ -11,7 +12,7 @@
 #include "memory.h"
 #include "test.h"
 
-/* ---- running a function as a task -------------------------------------------------------------------------------------- */
+/* ---- running a function as a task ------------------------------------------------------------------------------ */
 
 typedef struct run {
     mproc_call_t call;
@@ -75,7 +76,7 @@ static void check_fails(mproc_task_fn *function, const mproc_args_t *args, int c
     run_end(&run);
 }
 
-/* ---- reading arguments ------------------------------------------------------------------------------------------------- */
+/* ---- reading arguments ----------------------------------------------------------------------------------------- */
 
 static int read_everything(mproc_call_t *call) {
     bool truth = false;
@@ -271,7 +272,7 @@ TEST(call, arguments_can_be_read_one_by_one) {
     check_returns(read_by_hand, NULL, "[0, None, None, {}]");
 }
 
-/* ---- arguments that are no arguments ------------------------------------------------------------------------------------ */
+/* ---- arguments that are no arguments --------------------------------------------------------------------------- */
 
 static void check_bytes_fail(const char *bytes, size_t size, int code, const char *message) {
     run_t run;
@@ -304,7 +305,7 @@ TEST(call, arguments_beyond_the_limits_fail_the_task) {
     run_end(&run);
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------------ */
+/* ---- results --------------------------------------------------------------------------------------------------- */
 
 static int return_nothing(mproc_call_t *call) {
     (void)call;
@@ -422,7 +423,7 @@ TEST(call, a_result_that_cannot_be_sent_fails_the_task) {
     run_end(&run);
 }
 
-/* ---- failures ----------------------------------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------------------------- */
 
 static int fail_by_hand(mproc_call_t *call) {
     return mproc_call_fail_at(call, 42, "disk.c", 17, "cannot read %s: %d of %d", "x.dat", 3, 9);
@@ -500,7 +501,7 @@ TEST(call, an_old_error_of_the_thread_does_not_explain_a_new_failure) {
     check_fails(return_stale, NULL, MPROC_ETASK, "Task 'shape' returned -3");
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
 
 TEST(call, runs_without_arguments_take_no_memory) {
     run_t run;

@@ -85,8 +85,8 @@ static void do_nothing(void *context) {
     (void)context;
 }
 
-/* What stays for good: a sanitizer's thread comes with the first other one, and the lock of mingw's thread-local variables
- * with the first failure. */
+/* What stays for good: a sanitizer's thread comes with the first other one, and the lock of mingw's thread-local
+ * variables with the first failure. */
 static void warm_up(void) {
     mproc_thread_t *thread = NULL;
     if (mproc_thread_create(do_nothing, NULL, 0, &thread) == MPROC_OK)

@@ -20,8 +20,9 @@ void check_repr(mproc_arg_t arg, const char *expected);
 /* check_last_error compares code and message of the thread's last error. */
 void check_last_error(int code, const char *message);
 
-/* fail_each_allocation calls attempt with its first, second, … allocation failing, until it needs no more. Each time it must
- * return MPROC_ENOMEM, MPROC_OK at the end, and leave no block behind. Returns how many allocations it needs. */
+/* fail_each_allocation calls attempt with its first, second, … allocation failing, until it needs no more. Each
+ * time it must return MPROC_ENOMEM, MPROC_OK at the end, and leave no block behind. Returns how many allocations
+ * it needs. */
 unsigned fail_each_allocation(int (*attempt)(void *context), void *context);
 
 /* copy_block copies bytes to a block of just that size, so that a sanitizer sees any access beyond it; free() it. */

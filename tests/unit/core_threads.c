@@ -108,7 +108,7 @@ TEST(core_threads, the_nth_allocation_fails_for_one_of_all) {
     CHECK_EQ_UINT(atomic_load(&failures), 1);
 }
 
-/* ---- plug-ins -------------------------------------------------------------------------------------------------------- */
+/* ---- plug-ins -------------------------------------------------------------------------------------------------- */
 
 enum { PLUGINS = 200, ALL_PLUGINS = THREADS * PLUGINS };
 
@@ -141,7 +141,7 @@ TEST(core_threads, plugins_register_while_others_look_for_tasks) {
     CHECK(mproc_registry_find("plugin_3_199") == &plugins[3][199]);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------------------------- */
 
 static int add_numbers(mproc_call_t *call) {
     int64_t left = 0, right = 0;
@@ -182,9 +182,10 @@ TEST(core_threads, each_thread_runs_calls_of_its_own) {
     CHECK_EQ_UINT(atomic_load(&right_sums), ALL_RUNS);
 }
 
-/* ---- memory that changes -------------------------------------------------------------------------------------------------- */
+/* ---- memory that changes --------------------------------------------------------------------------------------- */
 
-/* Without a second thread, so that it is the same in every run: the scan is told of one content, the builder sees another. */
+/* Without a second thread, so that it is the same in every run: the scan is told of one content, the builder sees
+ * another. */
 TEST(core_threads, a_token_is_checked_each_time_it_is_read) {
     unsigned char bytes[] = {0x92, 0xa1, 'x', 0x01};
     mproc_shape_t shape;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Other programs that speak MessagePack: msgpack-c's own unpacker reads what the library sends, and its packer writes what
- * the library reads, in every size of every type. */
+/* Other programs that speak MessagePack: msgpack-c's own unpacker reads what the library sends, and its packer writes
+ * what the library reads, in every size of every type. */
 #include <msgpack.h>
 
 #include <float.h>
@@ -12,7 +12,7 @@
 #include "encode.h"
 #include "test.h"
 
-/* ---- what we send, read by a peer ------------------------------------------------------------------------------------ */
+/* ---- what we send, read by a peer ------------------------------------------------------------------------------ */
 
 static void unpack(const mproc_buffer_t *buffer, msgpack_unpacked *out_result) {
     size_t offset = 0;
@@ -50,7 +50,7 @@ TEST(peer, arguments_are_read_by_msgpack_c) {
     mproc_buffer_fini(&buffer);
 }
 
-/* ---- what a peer sends, read by us ------------------------------------------------------------------------------------ */
+/* ---- what a peer sends, read by us ----------------------------------------------------------------------------- */
 
 typedef struct peer {
     msgpack_sbuffer bytes;
@@ -210,8 +210,8 @@ TEST(peer, extension_types_are_refused_whatever_their_size) {
     }
 }
 
-/* Two readers of one format: whatever both accept, both see alike; what we refuse for its form, the peer refuses too, except
- * for extensions, invalid UTF-8 and bytes behind the value, about which it does not care. */
+/* Two readers of one format: whatever both accept, both see alike; what we refuse for its form, the peer refuses too,
+ * except for extensions, invalid UTF-8 and bytes behind the value, about which it does not care. */
 TEST(peer, both_readers_agree_on_random_bytes) {
     uint64_t state = 7;
     mproc_tree_t *tree = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors: one report per thread, complete where there is memory and a code where there is none, and text for people. */
+/* Errors: one report per thread, complete where there is memory and a code where there is none, and text for
+ * people. */
 #include "report.h"
 
 #include <limits.h>
@@ -13,7 +14,7 @@
 #include "test.h"
 #include "threads.h"
 
-/* ---- the thread's last error ---------------------------------------------------------------------------------------- */
+/* ---- the thread's last error ----------------------------------------------------------------------------------- */
 
 TEST(report, before_any_failure_there_is_no_error) {
     mproc_error_clear();
@@ -92,7 +93,7 @@ TEST(report, every_platform_error_has_a_code_and_keeps_its_cause) {
     CHECK_EQ_INT(mproc_code_of_platform(-1000), MPROC_ESYSTEM);
 }
 
-/* ---- threads -------------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------------------------- */
 
 typedef struct thread_run {
     int code;
@@ -148,7 +149,7 @@ TEST(report, the_main_thread_gives_its_memory_back_when_told) {
     check_last_error(MPROC_EINVAL, "again");
 }
 
-/* ---- no memory ------------------------------------------------------------------------------------------------------ */
+/* ---- no memory ------------------------------------------------------------------------------------------------- */
 
 TEST(report, without_memory_the_code_is_right_and_the_message_says_why_it_is_short) {
     static const int codes[] = {
@@ -183,7 +184,7 @@ TEST(report, a_short_error_after_a_long_one_needs_no_memory) {
     check_last_error(MPROC_EINVAL, "short");
 }
 
-/* ---- kept reports --------------------------------------------------------------------------------------------------- */
+/* ---- kept reports ---------------------------------------------------------------------------------------------- */
 
 static mproc_error_t full_error(void) {
     mproc_error_t error = mproc_no_error;
@@ -256,7 +257,7 @@ TEST(report, a_copy_without_memory_keeps_the_numbers) {
     mproc_report_fini(&report);
 }
 
-/* ---- on the wire ---------------------------------------------------------------------------------------------------- */
+/* ---- on the wire ----------------------------------------------------------------------------------------------- */
 
 static int send_report(void *context) {
     mproc_buffer_t buffer;
@@ -341,7 +342,7 @@ TEST(report, damaged_reports_are_refused) {
     mproc_buffer_fini(&buffer);
 }
 
-/* ---- for people ----------------------------------------------------------------------------------------------------- */
+/* ---- for people ------------------------------------------------------------------------------------------------ */
 
 TEST(report, names_and_texts_follow_the_list) {
     CHECK_EQ_STR(mproc_error_name(MPROC_ETASK), "MPROC_ETASK");

@@ -120,7 +120,7 @@ TEST(scan, default_depth_is_64_and_the_most_is_1024) {
     CHECK_ERR(mproc_scan(bytes, 1025, &deepest, &shape), MPROC_ETOOBIG);
 }
 
-/* ---- any bytes -------------------------------------------------------------------------------------------------------- */
+/* ---- any bytes ------------------------------------------------------------------------------------------------- */
 
 /* Whatever decodes can be printed, compared, sent on, and arrives the same. Returns whether it decodes. */
 static bool survives(const unsigned char *bytes, size_t size, mproc_tree_t **tree) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The counting writer: what snprintf promises about sizes, piece by piece. And names, texts and numbers that may never change. */
+/* The counting writer: what snprintf promises about sizes, piece by piece. And names, texts and numbers that may
+ * never change. */
 #include "text.h"
 
 #include <mproc/error.h>

@@ -16,7 +16,7 @@
 #include "report.h"
 #include "test.h"
 
-/* ---- arriving --------------------------------------------------------------------------------------------------------- */
+/* ---- arriving -------------------------------------------------------------------------------------------------- */
 
 static void check_int(int64_t number) {
     int64_t arrived = 0;
@@ -143,7 +143,7 @@ TEST(value, large_strings_and_bytes_arrive) {
     free(text);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 TEST(value, arrays_and_maps_are_read_by_index_and_key) {
     mproc_tree_t *tree = send_value(MPROC_DICT(MPROC_KW("a", MPROC_LIST(1, 2, 3)), MPROC_KW("b", "x")));
@@ -223,7 +223,7 @@ TEST(value, another_kind_is_an_error_that_names_both) {
     mproc_tree_destroy(tree);
 }
 
-/* ---- trees ------------------------------------------------------------------------------------------------------------ */
+/* ---- trees ----------------------------------------------------------------------------------------------------- */
 
 TEST(value, a_tree_is_used_again_without_new_memory) {
     mproc_tree_t *tree = NULL;
@@ -271,7 +271,7 @@ TEST(value, decoding_takes_one_block_and_reports_its_lack) {
     CHECK_EQ_UINT(fail_each_allocation(decode_text, NULL), 1);
 }
 
-/* ---- equality --------------------------------------------------------------------------------------------------------- */
+/* ---- equality -------------------------------------------------------------------------------------------------- */
 
 static bool are_equal(mproc_arg_t left, mproc_arg_t right) {
     mproc_tree_t *left_tree = send_value(left);
@@ -305,7 +305,7 @@ TEST(value, equality_is_of_kind_and_content) {
     CHECK(!are_equal(MPROC_DICT(MPROC_KW("a", 1)), MPROC_LIST("a", 1)));
 }
 
-/* ---- as Python prints ------------------------------------------------------------------------------------------------- */
+/* ---- as Python prints ------------------------------------------------------------------------------------------ */
 
 TEST(value, repr_is_pythons) {
     check_repr(MPROC_NIL, "None");
