@@ -44,7 +44,7 @@ struct mproc_call {
     bool decoded;              /* args and kwargs are set */
     bool noted;                /* failure holds the latest error of a function of this call */
     mproc_buffer_t output;
-    void *place;       /* the runner's: where a reservation of exactly place_size bytes goes; NULL for none, and
+    void *place; /* the runner's: where a reservation of exactly place_size bytes goes; NULL for none, and
                           without a source */
     size_t place_size;
     mproc_tree_t *tree;          /* NULL until the task first asks for an argument */
