@@ -19,6 +19,16 @@ void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, con
     mproc_report_init(&call->failure);
 }
 
+/* Forgets what is in the output. The runner's place takes a reservation and nothing else: no part of a value or a report
+ * may be left there. */
+static void clear_output(mproc_call_t *call) {
+    if (call->place != NULL && call->output.data == call->place) {
+        call->output.data = NULL;
+        call->output.capacity = 0;
+    }
+    mproc_buffer_clear(&call->output);
+}
+
 static void begin(mproc_call_t *call) {
     call->kind = MPROC_OUTCOME_NOTHING;
     call->decoded = false;
@@ -50,9 +60,9 @@ static void fail(mproc_call_t *call, int returned) {
     if (!call->noted || call->failure.error.code != returned)
         note_returned(call, returned);
     call->kind = MPROC_OUTCOME_FAILED;
-    mproc_buffer_clear(&call->output);
+    clear_output(call);
     if (mproc_report_encode(&call->failure.error, &call->output) != MPROC_OK)
-        mproc_buffer_clear(&call->output);
+        clear_output(call);
 }
 
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome) {
@@ -130,7 +140,7 @@ int mproc_call_fail_at(mproc_call_t *call, int code, const char *file, int line,
 /* ---- the result ------------------------------------------------------------------------------------------------ */
 
 static int drop_result(mproc_call_t *call, int code) {
-    mproc_buffer_clear(&call->output);
+    clear_output(call);
     call->kind = MPROC_OUTCOME_NOTHING;
     return mproc_call_note(call, code);
 }
@@ -140,7 +150,7 @@ static int replace_reserved(mproc_call_t *call, const mproc_arg_t *value) {
     mproc_buffer_t copy;
     mproc_buffer_init(&copy, NULL);
     int err = mproc_encode_value(value, &copy);
-    mproc_buffer_clear(&call->output);
+    clear_output(call);
     if (err == MPROC_OK && !mproc_buffer_append(&call->output, copy.data, copy.size))
         err = mproc_fail_memory("the result of a task");
     mproc_buffer_fini(&copy);
@@ -152,7 +162,7 @@ int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value) {
     if (call->kind == MPROC_OUTCOME_BYTES) {
         err = replace_reserved(call, &value);
     } else {
-        mproc_buffer_clear(&call->output);
+        clear_output(call);
         err = mproc_encode_value(&value, &call->output);
     }
     if (err != MPROC_OK)
@@ -170,7 +180,7 @@ int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
         *out_data = call->place;
         return MPROC_OK;
     }
-    mproc_buffer_clear(&call->output);
+    clear_output(call);
     *out_data = mproc_buffer_extend(&call->output, size);
     if (*out_data == NULL) {
         (void)mproc_fail(MPROC_ENOMEM, "No room for a result of %zu bytes", size);

@@ -562,6 +562,63 @@ TEST(call, results_go_where_the_source_says) {
     run_end(&run);
 }
 
+static int fill_eight(mproc_call_t *call) {
+    void *data;
+    int err = mproc_call_reserve(call, 8, &data);
+    if (err == MPROC_OK)
+        memcpy(data, "12345678", 8);
+    return err;
+}
+
+static int fill_eight_and_fail(mproc_call_t *call) {
+    int err = fill_eight(call);
+    return err != MPROC_OK ? err : mproc_call_fail(call, 3, "too late");
+}
+
+static int fill_eight_and_return(mproc_call_t *call) {
+    int err = fill_eight(call);
+    return err != MPROC_OK ? err : mproc_call_return(call, "v");
+}
+
+TEST(call, a_reservation_of_the_expected_size_lies_in_the_runners_place) {
+    place_t place = {{0}, sizeof place.room};
+    mproc_buffer_source_t source = {grow_place, &place};
+    char element[8] = "nothing";
+    run_t run;
+    run_begin(&run, NULL);
+    mproc_call_init(&run.call, NULL, &source);
+    run.call.place = element;
+    run.call.place_size = sizeof element;
+    run_again(&run, fill_eight);
+    CHECK_EQ_INT(run.outcome.kind, MPROC_OUTCOME_BYTES);
+    CHECK(run.outcome.data == element);
+    CHECK_EQ_UINT(run.outcome.size, 8);
+    CHECK_EQ_MEM(element, "12345678", 8);
+    run_again(&run, reserve_nothing);
+    CHECK(run.outcome.data == NULL);
+    run_end(&run);
+}
+
+TEST(call, nothing_but_a_reservation_is_written_into_the_runners_place) {
+    place_t place = {{0}, sizeof place.room};
+    mproc_buffer_source_t source = {grow_place, &place};
+    char element[8];
+    run_t run;
+    run_begin(&run, NULL);
+    mproc_call_init(&run.call, NULL, &source);
+    run.call.place = element;
+    run.call.place_size = sizeof element;
+    run_again(&run, fill_eight_and_fail);
+    check_failure(&run, MPROC_ETASK, "too late");
+    CHECK(run.outcome.data == place.room);
+    CHECK_EQ_MEM(element, "12345678", 8);
+    run_again(&run, fill_eight_and_return);
+    check_result(&run, "'v'");
+    CHECK(run.outcome.data == place.room);
+    CHECK_EQ_MEM(element, "12345678", 8);
+    run_end(&run);
+}
+
 TEST(call, a_failure_without_room_still_is_a_failure) {
     place_t place = {{0}, 0};
     mproc_buffer_source_t source = {grow_place, &place};
