@@ -300,7 +300,7 @@ MPROC_API int mproc_wait(mproc_result_t *const *results, size_t count, mproc_wai
 /* ---- statistics ------------------------------------------------------------------------------------------------------------- */
 
 /* Counts since create. submitted = succeeded + failed + died + timed_out + cancelled + refused + waiting + running. */
-typedef struct mproc_pool_stats {
+typedef struct mproc_pool_counts { /* not the name of a function: C++ has one name space for both */
     uint64_t submitted, succeeded, failed, died, timed_out, cancelled, refused; /* items */
     uint64_t waiting, running;                                               /* items now */
     uint64_t retried, taken_back;                                            /* items run or sent again */

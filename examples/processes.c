@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* demo.c: five processes count lines, words and bytes of real files. With --crash one of them crashes on its way; the program
+/* processes.c: five processes count lines, words and bytes of real files. With --crash one of them crashes on its way; the program
  * says which and where, and goes on.
  *
- *     demo [--crash] [PATH…]      without PATH: the C headers and licence texts of this machine */
+ *     processes [--crash] [PATH…]      without PATH: the C headers and licence texts of this machine */
 #include "files.h"
 
 #include <ctype.h>
@@ -154,7 +154,7 @@ static int count_all(const file_list_t *files, bool crash) {
     for (; err == MPROC_OK && begun < SHARES; begun++)
         err = start_share(files, (size_t)begun, crash, &processes[begun]);
     if (err != MPROC_OK)
-        fprintf(stderr, "demo: %s\n", mproc_last_error()->message);
+        fprintf(stderr, "processes: %s\n", mproc_last_error()->message);
     for (int i = 0; err == MPROC_OK && i < SHARES; i++)
         counted += collect(processes[i], &total) ? 1 : 0;
     if (err == MPROC_OK) {
@@ -173,7 +173,7 @@ int main(int argc, char **argv) {
     file_list_t files = {0};
     bool crash = false, paths = false;
     if (mproc_init(&argc, &argv) != MPROC_OK) {
-        fprintf(stderr, "demo: %s\n", mproc_last_error()->message);
+        fprintf(stderr, "processes: %s\n", mproc_last_error()->message);
         return EXIT_FAILURE;
     }
     for (int i = 1; i < argc; i++) {
@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
         }
         paths = true;
         if (!files_add(&files, argv[i], NULL)) {
-            fprintf(stderr, "demo: cannot read %s\n", argv[i]);
+            fprintf(stderr, "processes: cannot read %s\n", argv[i]);
             files_free(&files);
             return EXIT_FAILURE;
         }
@@ -191,7 +191,7 @@ int main(int argc, char **argv) {
     if (!paths)
         files_add_default(&files);
     if (files.count == 0)
-        fprintf(stderr, "demo: no files found; name some, or folders with some\n");
+        fprintf(stderr, "processes: no files found; name some, or folders with some\n");
     files_sort(&files);
     int status = files.count > 0 ? count_all(&files, crash) : EXIT_FAILURE;
     files_free(&files);
