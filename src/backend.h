@@ -98,9 +98,12 @@ typedef struct mproc_backend_ops {
     /* Hands a work to a slot with room. Errors mean this work cannot be sent (MPROC_ENOMEM, MPROC_ETOOBIG): it was not taken. */
     int (*submit)(mproc_backend_t *backend, int slot, mproc_work_t *work);
 
-    /* Wakes the slot if it sleeps: once after a batch of submits. attended: this thread goes to wait_slot or polls soon, nobody
-     * else need be woken when the slot has done something. */
-    void (*flush)(mproc_backend_t *backend, int slot, bool attended);
+    /* Wakes the slot if it sleeps: once after a batch of submits. */
+    void (*flush)(mproc_backend_t *backend, int slot);
+
+    /* wait, also one that is under way, ends when this work of the slot has been answered, and not for the replies before it:
+     * they are taken when somebody polls. NULL: for no reply. The last call counts; a new slot heeds nothing. */
+    void (*heed)(mproc_backend_t *backend, int slot, const mproc_work_t *work);
 
     /* True: the work had not begun and is the core's again, without an event. False: it has, or is done. */
     bool (*revoke)(mproc_backend_t *backend, int slot, mproc_work_t *work);
@@ -132,7 +135,7 @@ typedef struct mproc_backend_ops {
 
     /* Waits for slot_ready, polling a while if that is worth it, then asleep; at most timeout_ns. Any thread, but one at a time
      * for each slot. Also returns when *done is not 0 (another thread has seen to the event it came for) and when the slot goes
-     * down, or for no reason. While a thread is here, nobody else need be woken for this slot's replies; afterwards wait is. */
+     * down, or for no reason. While a thread is here, wait does not end for this slot's replies; afterwards say heed again. */
     void (*wait_slot)(mproc_backend_t *backend, int slot, const _Atomic uint32_t *done, int64_t timeout_ns);
 
     /* Makes the thread in wait_slot, or about to enter it, look at its *done, which is set already. */

@@ -101,9 +101,11 @@ typedef struct mproc_progress {
     _Atomic uint64_t size;
 } mproc_progress_t;
 
-/* Bits of parent_waits: whom the worker wakes after a response. */
+/* parent_waits: whom the worker wakes after a response. The bits above these two are the number of the request from which on
+ * the bell is to be rung, so that a quick worker does not ring for every response. */
 #define MPROC_WAIT_BELL 1u   /* the pool's thread, by its bell */
 #define MPROC_WAIT_DIRECT 2u /* a thread that sleeps on parent_waits itself */
+#define MPROC_WAIT_SHIFT 2u
 
 /* worker_stage */
 enum { MPROC_STAGE_STARTING = 0, MPROC_STAGE_UP, MPROC_STAGE_FAILED, MPROC_STAGE_RETIRED };

@@ -8,6 +8,8 @@
 #include "platform/platform.h"
 #include "schedule.h"
 
+#define SHORT_UNIT_NS 20000
+
 /* ---- jobs ---------------------------------------------------------------------------------------------------------------- */
 
 mproc_result_t *mproc_core_job(mproc_pool_t *pool, size_t payload) {
@@ -47,8 +49,7 @@ static void settle_options(mproc_pool_t *pool, mproc_result_t *job, mproc_rare_t
         mproc_notice_done(pool, job);
 }
 
-/* Another thread has seen to the event that a thread in wait_slot came for; the job may have moved since. */
-static void wake_waiter(mproc_pool_t *pool, const mproc_result_t *job) {
+void mproc_core_wake_waiter(mproc_pool_t *pool, const mproc_result_t *job) {
     for (int i = 0; i < pool->lane_count; i++) {
         if (pool->lanes[i]->waiter == job)
             pool->ops->wake_slot(pool->backend, i);
@@ -60,7 +61,7 @@ void mproc_core_complete(mproc_pool_t *pool, mproc_result_t *job) {
         settle_options(pool, job, job->rare);
     atomic_store_explicit(&job->done, 1, memory_order_release);
     if (job->flags & MPROC_JOB_DIRECT)
-        wake_waiter(pool, job);
+        mproc_core_wake_waiter(pool, job);
     if (job->flags & MPROC_JOB_AWAITED)
         mproc_core_changed(pool);
     if (pool->hub_waiters > 0)
@@ -202,47 +203,73 @@ void mproc_core_sleep(mproc_pool_t *pool, int64_t deadline_ns) {
     pool->sleepers--;
 }
 
+static mproc_iter_t *iter_of(const mproc_result_t *job) {
+    return job->unit.work.count == 0 ? job->rare->map->iter : NULL;
+}
+
 static bool is_met(const mproc_result_t *job, const mproc_iter_t *iter) {
     return iter != NULL ? mproc_iter_ready(iter) : atomic_load_explicit(&job->done, memory_order_relaxed) != 0;
 }
 
 /* Waits at the slot that has the job, without the detour over the pool's thread. */
-static void wait_at_slot(mproc_pool_t *pool, mproc_result_t *job, int64_t deadline_ns) {
-    mproc_lane_t *lane = pool->lanes[job->unit.lane];
+static void wait_at_slot(mproc_pool_t *pool, mproc_result_t *job, mproc_lane_t *lane, int64_t deadline_ns) {
+    mproc_iter_t *iter = iter_of(job);
+    const _Atomic uint32_t *done = iter != NULL ? mproc_iter_signal(iter) : &job->done;
     lane->waiter = job;
     job->flags |= MPROC_JOB_DIRECT;
     mproc_core_unlock(pool);
-    pool->ops->wait_slot(pool->backend, lane->index, &job->done, time_left(deadline_ns));
+    pool->ops->wait_slot(pool->backend, lane->index, done, time_left(deadline_ns));
     mproc_core_lock(pool);
     job->flags &= (uint8_t)~MPROC_JOB_DIRECT;
     lane->waiter = NULL;
     mproc_core_pump(pool, job);
-    /* Others may wait for what else this slot has: one of them takes over. */
-    if (lane->count > 0)
+    if (lane->count > 0 && lane->waiter == NULL) {
+        /* Others may wait for what else this slot has: one of them takes over, or the pool's thread. */
         mproc_core_changed(pool);
+        if (pool->asleep)
+            mproc_schedule_heed(pool);
+    }
 }
 
-static bool can_wait_at_slot(const mproc_pool_t *pool, const mproc_result_t *job) {
-    return !pool->inlined && job->unit.state == MPROC_UNIT_OUT && pool->lanes[job->unit.lane]->waiter == NULL;
+/* The slot that has the job; for one that is queued, and for maps, the fullest: who takes replies there moves the queue on. Where
+ * units take long it is cheaper to be told. */
+static mproc_lane_t *slot_to_wait_at(const mproc_pool_t *pool, const mproc_result_t *job) {
+    mproc_lane_t *lane = NULL;
+    if (pool->inlined)
+        return NULL;
+    if (job->unit.state == MPROC_UNIT_OUT) {
+        lane = pool->lanes[job->unit.lane];
+        return lane->waiter == NULL ? lane : NULL;
+    }
+    for (int i = 0; i < pool->lane_count; i++) {
+        mproc_lane_t *other = pool->lanes[i];
+        if (other->waiter == NULL && other->count > 1 && other->unit_ns > 0 && other->unit_ns < SHORT_UNIT_NS &&
+            (lane == NULL || other->count > lane->count))
+            lane = other;
+    }
+    return lane;
 }
 
 int mproc_core_await(mproc_pool_t *pool, mproc_result_t *job, int64_t deadline_ns) {
+    const mproc_iter_t *iter = iter_of(job);
     bool polled = false;
-    const mproc_iter_t *iter = job->unit.work.count == 0 ? job->rare->map->iter : NULL;
     while (!is_met(job, iter)) {
-        if (!polled && (deadline_ns == 0 || !can_wait_at_slot(pool, job))) {
+        mproc_lane_t *lane = deadline_ns != 0 ? slot_to_wait_at(pool, job) : NULL;
+        if (!polled && lane == NULL) {
             mproc_core_pump(pool, NULL);
             polled = true;
             continue;
         }
         if (deadline_ns == 0 || (deadline_ns != INT64_MAX && mplat_clock_ns() >= deadline_ns))
             return MPROC_ETIMEDOUT;
-        if (can_wait_at_slot(pool, job)) {
-            wait_at_slot(pool, job, deadline_ns);
-        } else {
-            job->flags |= MPROC_JOB_AWAITED;
-            mproc_core_sleep(pool, deadline_ns);
+        if (lane != NULL) {
+            wait_at_slot(pool, job, lane, deadline_ns);
+            continue;
         }
+        job->flags |= MPROC_JOB_AWAITED;
+        if (pool->asleep)
+            mproc_schedule_heed(pool);
+        mproc_core_sleep(pool, deadline_ns);
     }
     return MPROC_OK;
 }

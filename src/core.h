@@ -31,6 +31,7 @@ typedef struct mproc_lane {
     int index;
     uint8_t where; /* MPROC_LANE_… */
     bool up;
+    bool urgent;                  /* something was sent that the pool's thread is to hear of */
     const mproc_result_t *waiter; /* what the thread in wait_slot waits for; NULL: there is none */
     uint32_t count;               /* units out */
     uint32_t own_count;
@@ -68,6 +69,7 @@ struct mproc_pool {
     uint32_t queue_waiters;
     bool asleep;    /* the pool's thread is in ops->wait, or about to be ... */
     bool woken;     /* ... and has been told to come */
+    bool refills;   /* it is woken in time to refill the lanes */
     bool inlined;   /* tasks run in the thread that waits; there is no thread of the pool's own */
     bool driving;   /* some thread runs an inline task */
     bool stopped;   /* ops->stop was called */
@@ -141,6 +143,10 @@ void mproc_core_wake(mproc_pool_t *pool);
 /* mproc_core_sleep gives the lock up and sleeps until condition is signalled, at most until deadline (INT64_MAX: none). An
  * inline pool does its work instead, if it has any. */
 void mproc_core_sleep(mproc_pool_t *pool, int64_t deadline_ns);
+
+/* mproc_core_wake_waiter ends the wait of a thread at a slot, when another one has seen to what it came for. The job may be in
+ * another slot by now. */
+void mproc_core_wake_waiter(mproc_pool_t *pool, const mproc_result_t *job);
 
 /* mproc_core_changed wakes the threads in mproc_core_sleep. */
 void mproc_core_changed(mproc_pool_t *pool);

@@ -73,6 +73,9 @@ void mproc_map_free(mproc_map_t *map);
 int mproc_iter_take(mproc_iter_t *iter, const mproc_work_t *work, const mproc_reply_t *reply);
 void mproc_iter_fail(mproc_iter_t *iter, int64_t first, int64_t count, int code, const mproc_error_t *error);
 
+/* mproc_iter_signal is not 0 from the coming of an item on; asking sets it back to 0 when there is none. */
+const _Atomic uint32_t *mproc_iter_signal(mproc_iter_t *iter);
+
 /* mproc_iter_ready tells whether next has something to give. */
 bool mproc_iter_ready(const mproc_iter_t *iter);
 

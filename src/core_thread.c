@@ -66,6 +66,8 @@ static void sleep_until_needed(mproc_pool_t *pool) {
     }
     pool->asleep = true;
     pool->woken = false;
+    pool->refills = pool->queue.count > 0;
+    mproc_schedule_heed(pool);
     mproc_core_unlock(pool);
     pool->ops->wait(pool->backend, timeout);
     mproc_core_lock(pool);

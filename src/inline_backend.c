@@ -197,10 +197,15 @@ static int inline_submit(mproc_backend_t *backend, int slot, mproc_work_t *work)
     return MPROC_OK;
 }
 
-static void inline_flush(mproc_backend_t *backend, int slot, bool attended) {
+static void inline_flush(mproc_backend_t *backend, int slot) {
     (void)backend;
     (void)slot;
-    (void)attended;
+}
+
+static void inline_heed(mproc_backend_t *backend, int slot, const mproc_work_t *work) {
+    (void)backend;
+    (void)slot;
+    (void)work;
 }
 
 static bool inline_revoke(mproc_backend_t *backend, int slot, mproc_work_t *work) {
@@ -323,6 +328,7 @@ static const mproc_backend_ops_t inline_ops = {
     .room = inline_room,
     .submit = inline_submit,
     .flush = inline_flush,
+    .heed = inline_heed,
     .revoke = inline_revoke,
     .running = inline_running,
     .cancel = inline_cancel,

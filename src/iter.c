@@ -21,7 +21,8 @@ struct mproc_iter {
     mproc_result_t *job;
     mproc_map_t *map;
     bool ordered;
-    bool told; /* the error of the pull function was given */
+    _Atomic uint32_t signal; /* something came; for a thread in wait_slot */
+    bool told;               /* the error of the pull function was given */
     size_t window;
     int64_t given; /* items, so in order also the index of the next */
     int64_t came;  /* items in the ring, ever; not in order: where the next is put */
@@ -84,6 +85,9 @@ static void put(mproc_iter_t *iter, const iter_entry_t *entry) {
     *to = *entry;
     to->filled = true;
     iter->came++;
+    atomic_store_explicit(&iter->signal, 1, memory_order_release);
+    if (iter->job->flags & MPROC_JOB_DIRECT)
+        mproc_core_wake_waiter(iter->pool, iter->job);
     if (iter->job->flags & MPROC_JOB_AWAITED)
         mproc_core_changed(iter->pool);
 }
@@ -126,6 +130,11 @@ static iter_entry_t *next_entry(const mproc_iter_t *iter) {
 
 static bool at_end(const mproc_iter_t *iter) {
     return iter->given == iter->map->total;
+}
+
+const _Atomic uint32_t *mproc_iter_signal(mproc_iter_t *iter) {
+    atomic_store_explicit(&iter->signal, mproc_iter_ready(iter), memory_order_relaxed);
+    return &iter->signal;
 }
 
 bool mproc_iter_ready(const mproc_iter_t *iter) {

@@ -52,7 +52,6 @@ static void receive(mproc_local_t *local, mproc_slot_t *slot, bool nudge) {
         return;
     if (nudge)
         mproc_slot_nudge(slot);
-    mproc_line_arm(local, slot, mproc_slot_line(slot));
 }
 
 static void poll(mproc_backend_t *backend) {
@@ -171,6 +170,7 @@ static const mproc_backend_ops_t operations = {
     .resize = resize,
     .room = mproc_local_room,
     .submit = mproc_local_submit,
+    .heed = mproc_local_heed,
     .flush = mproc_local_flush,
     .revoke = mproc_local_revoke,
     .running = mproc_local_running,

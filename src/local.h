@@ -43,6 +43,8 @@ typedef struct mproc_line {
     mplat_wake_t *direct_wake;
     _Atomic uint32_t head;     /* number of the oldest request without a response */
     _Atomic uint32_t answered; /* needs that are answered, ever */
+    _Atomic uint32_t heed;     /* the pool's thread is to hear of the response to this request ... */
+    _Atomic bool heeds;        /* ... if to any */
     _Atomic uint32_t watched;  /* head, when its begin is still to be reported; else 0 */
     _Atomic bool exited;
     _Atomic bool distrusted; /* it sent what no worker sends: nothing of it is read any more */
@@ -182,7 +184,8 @@ void mproc_line_destroy(mproc_line_t *line);
 
 size_t mproc_local_room(mproc_backend_t *backend, int slot);
 int mproc_local_submit(mproc_backend_t *backend, int slot, mproc_work_t *work);
-void mproc_local_flush(mproc_backend_t *backend, int slot, bool attended);
+void mproc_local_flush(mproc_backend_t *backend, int slot);
+void mproc_local_heed(mproc_backend_t *backend, int slot, const mproc_work_t *work);
 bool mproc_local_revoke(mproc_backend_t *backend, int slot, mproc_work_t *work);
 bool mproc_local_running(mproc_backend_t *backend, int slot, mproc_work_t **out_work, uint32_t *out_item,
                          int64_t *out_since_ns);

@@ -143,13 +143,25 @@ void mproc_line_wake_worker(mproc_line_t *line) {
     mplat_wake_signal(line->worker_wake, sleeps);
 }
 
-void mproc_local_flush(mproc_backend_t *backend, int index, bool attended) {
+void mproc_local_flush(mproc_backend_t *backend, int index) {
+    mproc_line_t *line = mproc_slot_line(slot_of(backend, index));
+    if (line != NULL)
+        mproc_line_wake_worker(line);
+}
+
+void mproc_local_heed(mproc_backend_t *backend, int index, const mproc_work_t *work) {
     mproc_slot_t *slot = slot_of(backend, index);
     mproc_line_t *line = mproc_slot_line(slot);
     if (line == NULL)
         return;
-    mproc_line_wake_worker(line);
-    if (!attended)
+    if (work != NULL) {
+        const mproc_sent_t *sent = work->backend;
+        uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
+        uint32_t number = head + ((uint32_t)(sent - slot->sent) - head) % MPROC_CHANNEL_SLOTS;
+        atomic_store_explicit(&line->heed, number, memory_order_relaxed);
+    }
+    atomic_store_explicit(&line->heeds, work != NULL, memory_order_relaxed);
+    if (work != NULL)
         mproc_line_arm((mproc_local_t *)backend, slot, line);
 }
 

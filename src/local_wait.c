@@ -5,6 +5,7 @@
 #define PAUSES 50u /* as in worker.c: pauses, a few yields, then sleep */
 #define YIELDS 100u
 #define EVENTS 64
+#define FAR_AHEAD (UINT32_C(1) << 28) /* requests */
 
 /* A task that overwrites its worker's channel may undo a wake-up. While there is work out nobody sleeps longer than this without
  * a look. */
@@ -34,6 +35,28 @@ bool mproc_line_ready(const mproc_line_t *line) {
 
 /* ---- the pool's thread -------------------------------------------------------------------------------------------------- */
 
+/* arm_line sets the bell; true when what it is for has come meanwhile, or something else than a response. Far ahead when no
+ * response is to ring: a worker that needs memory or has come up rings in any case. */
+static bool arm_line(mproc_line_t *line) {
+    _Atomic uint32_t *waits = &line->channel->parent_waits;
+    uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
+    bool heeds = atomic_load_explicit(&line->heeds, memory_order_relaxed);
+    uint32_t heed = heeds ? atomic_load_explicit(&line->heed, memory_order_relaxed) : head + FAR_AHEAD;
+    uint32_t old = atomic_load_explicit(waits, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(waits, &old, (old & MPROC_WAIT_DIRECT) | MPROC_WAIT_BELL | heed << MPROC_WAIT_SHIFT))
+        ;
+    if (!mproc_line_ready(line))
+        return false;
+    uint32_t state = atomic_load(&line->channel->responses[head % MPROC_CHANNEL_SLOTS].state);
+    bool plain = state == mproc_channel_state(head, MPROC_RESPONSE_DONE) ||
+                 state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED);
+    if (!plain || (heeds && (int32_t)(heed - head) <= 0))
+        return true;
+    state = atomic_load(&line->channel->responses[heed % MPROC_CHANNEL_SLOTS].state);
+    return heeds && (state == mproc_channel_state(heed, MPROC_RESPONSE_DONE) ||
+                     state == mproc_channel_state(heed, MPROC_RESPONSE_SKIPPED));
+}
+
 /* arm_bells has every worker ring that nobody else waits for. true: something has come meanwhile. */
 static bool arm_bells(mproc_local_t *local) {
     bool ready = false;
@@ -43,22 +66,15 @@ static bool arm_bells(mproc_local_t *local) {
         mproc_line_t *line = atomic_load(&slot->line);
         if (line == NULL || atomic_load(&slot->polling) > 0)
             continue;
-        (void)atomic_fetch_or(&line->channel->parent_waits, MPROC_WAIT_BELL);
-        ready = ready || mproc_line_ready(line);
+        ready = arm_line(line) || ready;
     }
     return ready;
 }
 
 void mproc_line_arm(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line) {
-    _Atomic uint32_t *waits = &line->channel->parent_waits;
     if (!atomic_load(&local->asleep) || atomic_load(&slot->polling) > 0)
         return;
-    bool wake = atomic_load_explicit(&local->deaf, memory_order_relaxed);
-    if (!wake && (atomic_load_explicit(waits, memory_order_relaxed) & MPROC_WAIT_BELL) == 0) {
-        (void)atomic_fetch_or(waits, MPROC_WAIT_BELL);
-        wake = mproc_line_ready(line);
-    }
-    if (wake)
+    if (atomic_load_explicit(&local->deaf, memory_order_relaxed) || arm_line(line))
         mproc_local_wake(&local->backend);
 }
 
@@ -190,9 +206,6 @@ void mproc_local_wait_slot(mproc_backend_t *backend, int index, const _Atomic ui
     if (local->options.no_spin || !poll_line(line, done))
         sleep_line(local, line, done, timeout_ns);
     (void)atomic_fetch_sub(&slot->polling, 1);
-    /* What the slot does from now on is the pool's thread's again. */
-    if (!mproc_line_ready(line))
-        mproc_line_arm(local, slot, line);
     leave_line(slot);
 }
 

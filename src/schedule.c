@@ -10,6 +10,8 @@
 #define KEYED_BACKLOG 8u /* a lane with more units of affinity keys waiting is overloaded */
 #define KEYED_PATIENCE_NS (10 * MPROC_NS_PER_MS)
 
+static bool is_urgent(const mproc_pool_t *pool, const mproc_unit_t *unit);
+
 static mproc_bucket_t *bucket_of(mproc_pool_t *pool, const mproc_unit_t *unit) {
     const mproc_rare_t *rare = unit->job->rare;
     return rare == NULL || rare->bucket == NULL ? &pool->queue.normal : rare->bucket;
@@ -119,6 +121,8 @@ static void send_unit(mproc_pool_t *pool, mproc_lane_t *lane, mproc_unit_t *unit
     mproc_lane_update(pool, lane);
     if (mproc_list_empty(&lane->dirty))
         mproc_list_append(&pool->dirty, &lane->dirty);
+    if (pool->asleep && !lane->urgent)
+        lane->urgent = (unit->flags & MPROC_UNIT_PART) != 0 || is_urgent(pool, unit);
     if (unit->job->rare != NULL)
         watch_unit(pool, lane, unit->job->rare);
 }
@@ -271,10 +275,56 @@ static void requeue_returned(mproc_pool_t *pool) {
     }
 }
 
-/* Only the slot where this thread is going to wait need not wake the pool's. */
+/* ---- hearing of replies --------------------------------------------------------------------------------------------- */
+
+/* Somebody is to be told as soon as this unit is done. Others are found done by who comes to ask. */
+static bool is_urgent(const mproc_pool_t *pool, const mproc_unit_t *unit) {
+    const mproc_rare_t *rare = unit->job->rare;
+    bool awaited = (unit->job->flags & (MPROC_JOB_AWAITED | MPROC_JOB_DIRECT)) != 0 || pool->hub_waiters > 0;
+    if (rare != NULL && (rare->started != NULL || rare->retries > 0))
+        return true;
+    if (unit->flags & MPROC_UNIT_PART)
+        return awaited && rare->map->iter != NULL;
+    return awaited || (rare != NULL && (rare->callback != NULL || rare->error_callback != NULL));
+}
+
+/* The unit of whose reply the pool's thread is to hear: the first urgent one; with more to send, one half way, so that the
+ * lane is never empty; else the last, if something depends on it. */
+static const mproc_unit_t *heeded_unit(const mproc_pool_t *pool, const mproc_lane_t *lane) {
+    const mproc_node_t *node = NULL;
+    bool part = false;
+    for (node = lane->out.next; node != &lane->out; node = node->next) {
+        const mproc_unit_t *unit = MPROC_OWNER(node, mproc_unit_t, node);
+        if (is_urgent(pool, unit))
+            return unit;
+        part = part || (unit->flags & MPROC_UNIT_PART) != 0;
+    }
+    node = lane->out.prev;
+    if (pool->queue.count > 0 || lane->own_count > 0) {
+        for (uint32_t i = lane->count / 2; i > 0; i--)
+            node = node->prev;
+    } else if (!part && pool->state == MPROC_POOL_OPEN && pool->stacked <= (lane->count > 1 ? 1u : 0u)) {
+        return NULL;
+    }
+    return MPROC_OWNER(node, mproc_unit_t, node);
+}
+
+static void heed_lane(mproc_pool_t *pool, mproc_lane_t *lane) {
+    const mproc_unit_t *unit = heeded_unit(pool, lane);
+    pool->ops->heed(pool->backend, lane->index, unit == NULL ? NULL : &unit->work);
+}
+
+void mproc_schedule_heed(mproc_pool_t *pool) {
+    for (int i = 0; i < pool->lane_count; i++) {
+        if (pool->lanes[i]->count > 0 && pool->lanes[i]->waiter == NULL)
+            heed_lane(pool, pool->lanes[i]);
+    }
+}
+
+/* A slot where this thread is going to wait need not wake the pool's. */
 static bool is_attended(const mproc_lane_t *lane, const mproc_result_t *awaited) {
-    return awaited != NULL && awaited->unit.state == MPROC_UNIT_OUT && awaited->unit.lane == lane->index &&
-           lane->waiter == NULL;
+    return lane->waiter != NULL ||
+           (awaited != NULL && awaited->unit.state == MPROC_UNIT_OUT && awaited->unit.lane == lane->index);
 }
 
 static void flush(mproc_pool_t *pool, const mproc_result_t *awaited) {
@@ -282,7 +332,15 @@ static void flush(mproc_pool_t *pool, const mproc_result_t *awaited) {
     while ((node = mproc_list_first(&pool->dirty)) != NULL) {
         mproc_lane_t *lane = MPROC_OWNER(node, mproc_lane_t, dirty);
         mproc_list_remove(node);
-        pool->ops->flush(pool->backend, lane->index, is_attended(lane, awaited));
+        pool->ops->flush(pool->backend, lane->index);
+        if (pool->asleep && lane->urgent && !is_attended(lane, awaited))
+            heed_lane(pool, lane);
+        lane->urgent = false;
+    }
+    /* Once for a sleep of the pool's thread: from then on it refills the lanes. */
+    if (pool->asleep && !pool->refills && pool->queue.count > 0) {
+        pool->refills = true;
+        mproc_schedule_heed(pool);
     }
 }
 

@@ -20,6 +20,9 @@ void mproc_schedule_remove(mproc_pool_t *pool, mproc_unit_t *unit);
 /* mproc_schedule_run sends what can be sent. awaited as for mproc_core_pump. */
 void mproc_schedule_run(mproc_pool_t *pool, const mproc_result_t *awaited);
 
+/* mproc_schedule_heed says to the backend for which replies the pool's thread is to be woken. */
+void mproc_schedule_heed(mproc_pool_t *pool);
+
 /* mproc_schedule_revoke takes a unit that is out back, if it has not begun. */
 bool mproc_schedule_revoke(mproc_pool_t *pool, mproc_unit_t *unit);
 

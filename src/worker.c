@@ -48,6 +48,17 @@ void mproc_worker_sleep(mproc_worker_t *worker, bool (*ready)(const mproc_worker
     atomic_store_explicit(sleeps, 0, memory_order_relaxed);
 }
 
+/* notify_answer wakes nobody yet when only the pool's thread sleeps, and that for a later response. */
+static void notify_answer(mproc_worker_t *worker) {
+    _Atomic uint32_t *waits = &worker->channel->parent_waits;
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t who = atomic_load_explicit(waits, memory_order_relaxed);
+    if (who == 0 || ((who & MPROC_WAIT_DIRECT) == 0 &&
+                     (int32_t)((worker->number << MPROC_WAIT_SHIFT) - (who >> MPROC_WAIT_SHIFT << MPROC_WAIT_SHIFT)) < 0))
+        return;
+    mproc_worker_notify(worker);
+}
+
 void mproc_worker_notify(mproc_worker_t *worker) {
     _Atomic uint32_t *waits = &worker->channel->parent_waits;
     atomic_thread_fence(memory_order_seq_cst);
@@ -108,7 +119,7 @@ static bool do_request(mproc_worker_t *worker) {
         mproc_worker_run(worker, response);
     }
     atomic_store_explicit(&response->state, mproc_channel_state(worker->number, answer), memory_order_release);
-    mproc_worker_notify(worker);
+    notify_answer(worker);
     worker->number++;
     return true;
 }
