@@ -151,15 +151,12 @@ static int plan_rest(spawn_t *spawn) {
 }
 
 static const char *step_name(int32_t step) {
-    static const char *const names[MPLAT_STEP_COUNT] = {[MPLAT_STEP_GROUP] = "set process group",
-                                                        [MPLAT_STEP_SIGNALS] = "reset signals",
-                                                        [MPLAT_STEP_DIRECTORY] = "set directory",
-                                                        [MPLAT_STEP_STREAMS] = "set standard stream",
-                                                        [MPLAT_STEP_HANDLES] = "close handles",
-                                                        [MPLAT_STEP_LIMITS] = "set limits",
-                                                        [MPLAT_STEP_PRIORITY] = "set priority",
-                                                        [MPLAT_STEP_AFFINITY] = "set affinity",
-                                                        [MPLAT_STEP_EXEC] = "execve"};
+    static const char *const names[MPLAT_STEP_COUNT] = {
+        [MPLAT_STEP_START] = "start process",         [MPLAT_STEP_GROUP] = "set process group",
+        [MPLAT_STEP_SIGNALS] = "reset signals",       [MPLAT_STEP_DIRECTORY] = "set directory",
+        [MPLAT_STEP_STREAMS] = "set standard stream", [MPLAT_STEP_HANDLES] = "close handles",
+        [MPLAT_STEP_LIMITS] = "set limits",           [MPLAT_STEP_PRIORITY] = "set priority",
+        [MPLAT_STEP_AFFINITY] = "set affinity",       [MPLAT_STEP_EXEC] = "execve"};
     return step >= 0 && step < MPLAT_STEP_COUNT ? names[step] : "start process";
 }
 
