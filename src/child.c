@@ -19,6 +19,8 @@
 
 enum { CODE_DONE = 0, CODE_FAILED = 1 };
 
+#define REPORT_TEXT_MAX 1500 /* of a report in one small message, where task and file names take their part too */
+
 typedef struct crash_message {
     mproc_message_header_t header;
     mplat_crash_t crash;
@@ -105,23 +107,31 @@ static void print_failure(const mproc_error_t *error) {
                   length > 0 && text[length - 1] == '\n' ? "" : "\n");
 }
 
-/* A start that fails is told as a task that fails: the parent has one way to hear of it. */
-static int fail_start(void) {
-    const mproc_error_t *error = mproc_last_error();
+/* Sends a report that fits a small message, whatever the parent does: a long text is cut. */
+static void send_report(const mproc_error_t *error) {
+    char message[REPORT_TEXT_MAX + 1];
     mproc_error_t report = *error;
+    mproc_outcome_t outcome = {.kind = MPROC_OUTCOME_FAILED};
     mproc_buffer_t encoded;
     mproc_buffer_init(&encoded, NULL);
-    if (report.task[0] == '\0' && child.bootstrap.task != NULL)
-        report.task = child.bootstrap.task;
-    report.pid = mplat_self_pid();
-    print_failure(&report);
-    mproc_outcome_t outcome = {.kind = MPROC_OUTCOME_FAILED};
+    (void)snprintf(message, sizeof message, "%s", error->message);
+    report.message = message;
     if (mproc_report_encode(&report, &encoded) == MPROC_OK) {
         outcome.data = encoded.data;
         outcome.size = encoded.size;
     }
-    mproc_child_send_outcome(child.link, &outcome, NULL);
+    (void)mproc_child_send_outcome(child.link, &outcome, NULL, false);
     mproc_buffer_fini(&encoded);
+}
+
+/* A start that fails is told as a task that fails: the parent has one way to hear of it. */
+static int fail_start(void) {
+    mproc_error_t report = *mproc_last_error();
+    if (report.task[0] == '\0' && child.bootstrap.task != NULL)
+        report.task = child.bootstrap.task;
+    report.pid = mplat_self_pid();
+    print_failure(&report);
+    send_report(&report);
     return CODE_FAILED;
 }
 
@@ -137,8 +147,8 @@ static int run_process(const mproc_task_t *task) {
     bool failed = outcome.kind == MPROC_OUTCOME_FAILED;
     if (failed)
         print_failure(mproc_call_failure(&call));
-    if (failed || bootstrap->result)
-        mproc_child_send_outcome(child.link, &outcome, &room);
+    if ((failed || bootstrap->result) && !mproc_child_send_outcome(child.link, &outcome, &room, bootstrap->result))
+        send_report(mproc_call_failure(&call)); /* nobody waits for many messages when no result is wanted */
     mproc_call_fini(&call);
     mproc_child_room_fini(&room);
     return failed ? CODE_FAILED : CODE_DONE;

@@ -90,13 +90,17 @@ static int send_in_parts(mplat_link_t *link, const mproc_outcome_t *outcome) {
     return err;
 }
 
-void mproc_child_send_outcome(mplat_link_t *link, const mproc_outcome_t *outcome, const mproc_child_room_t *room) {
+bool mproc_child_send_outcome(mplat_link_t *link, const mproc_outcome_t *outcome, const mproc_child_room_t *room,
+                              bool awaited) {
     if (outcome->size <= INLINE_MAX) {
         mproc_message_header_t header = {MPROC_MESSAGE_OUTCOME, (uint32_t)outcome->kind, outcome->size};
         (void)send_message(link, header, outcome->data, outcome->size);
-        return;
+        return true;
     }
     int err = send_in_segment(link, outcome, room);
-    if (err == MPLAT_ENOTSUP || err == MPLAT_ENOMEM || err == MPLAT_ENOHANDLES)
+    if (err != MPLAT_ENOTSUP && err != MPLAT_ENOMEM && err != MPLAT_ENOHANDLES)
+        return true;
+    if (awaited)
         (void)send_in_parts(link, outcome);
+    return awaited;
 }

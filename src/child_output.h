@@ -18,7 +18,9 @@ void mproc_child_room_init(mproc_child_room_t *room);
 void mproc_child_room_fini(mproc_child_room_t *room);
 
 /* mproc_child_send_outcome sends an outcome in as few messages as the system allows. room is where its data may be, or NULL.
- * A parent that is gone or reads no more is not told, and that is no error here. */
-void mproc_child_send_outcome(mplat_link_t *link, const mproc_outcome_t *outcome, const mproc_child_room_t *room);
+ * Many messages need a parent that takes them while it waits: false, and nothing is sent, when it would take them and awaited
+ * is not set. A parent that is gone is not told, and that is no error here. */
+bool mproc_child_send_outcome(mplat_link_t *link, const mproc_outcome_t *outcome, const mproc_child_room_t *room,
+                              bool awaited);
 
 #endif

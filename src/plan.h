@@ -28,11 +28,6 @@ typedef struct mproc_plan {
     mproc_value_limits_t values;
 } mproc_plan_t;
 
-typedef struct mproc_process_name {
-    struct mproc_process_name *older;
-    char text[];
-} mproc_process_name_t;
-
 /* mproc_plan_init checks the options and copies them; each has its own message. mproc_plan_init_worker does so for workers, which
  * may have no target. After a failure too the plan is to be finished. */
 int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options);

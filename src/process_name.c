@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process_name.c: names and identities. The second child of "Process-1" is 1:2, and so is called "Process-1:2". */
+#include "init.h"
 #include "memory.h"
 #include "process_object.h"
 
@@ -65,7 +66,9 @@ int mproc_process_set_name(mproc_process_t *process, const char *name) {
         return mproc_fail(MPROC_EINVAL, "%s is NULL", process == NULL ? "The process" : "The name");
     if (process->role == MPROC_ROLE_PARENT)
         return mproc_fail(MPROC_ESTATE, "A process cannot name its parent");
-    int err = mproc_process_check_name(name);
+    int err = process->role == MPROC_ROLE_CURRENT ? mproc_program_check() : mproc_process_check(process);
+    if (err == MPROC_OK)
+        err = mproc_process_check_name(name);
     if (err == MPROC_OK)
         err = mproc_processes_prepare();
     if (err != MPROC_OK)

@@ -30,6 +30,11 @@ typedef enum mproc_process_state {
     MPROC_STATE_CLOSED
 } mproc_process_state_t;
 
+typedef struct mproc_process_name {
+    struct mproc_process_name *older;
+    char text[];
+} mproc_process_name_t;
+
 /* Everything but plan, role, creator and identity, which never change, is guarded by the one lock below. */
 struct mproc_process {
     mproc_process_role_t role;

@@ -162,7 +162,8 @@ MPROC_API int mproc_process_set_daemon(mproc_process_t *process, bool daemon); /
 MPROC_API int64_t mproc_process_pid(const mproc_process_t *process);           /* 0 before start, after close */
 
 /* Something to wait on: ready (poll, WaitForSingleObject, mproc_connection_wait) once the process has ended. A file
- * descriptor, or a Windows HANDLE; it belongs to the process until close. MPROC_ESTATE before start and after close. */
+ * descriptor, or a Windows HANDLE; it belongs to the process until close. MPROC_ESTATE before start and after close. On
+ * Windows a child with a result above 4 KiB ends only while somebody joins it or asks for its result or exit. */
 MPROC_API int mproc_process_sentinel(const mproc_process_t *process, intptr_t *out_sentinel);
 
 /* Writes what Python prints: <Process name='Process-1' pid=8764 parent=11336 started>, and its forms with initial, stopped

@@ -77,6 +77,12 @@ MPROC_TASK(args_fail) {
     return mproc_call_fail(call, 42, "the %s is %d", "moon", 7);
 }
 
+MPROC_TASK(args_fail_at_length) {
+    static char text[1 << 20];
+    memset(text, 'x', sizeof text - 1);
+    return mproc_call_fail(call, 1, "begin %s", text);
+}
+
 MPROC_TASK(args_return_number) {
     return 17;
 }
@@ -222,6 +228,19 @@ TEST(process_args, failed_task_keeps_code_text_and_place) {
     CHECK_HAS_STR(read_file(path), "the moon is 7");
     CHECK_HAS_STR(read_file(path), "process_args.c");
     mproc_process_destroy(process);
+}
+
+TEST(process_args, failure_of_any_length_is_told_whether_or_not_a_result_is_wanted) {
+    for (int result = 0; result < 2; result++) {
+        mproc_process_t *process = ended(
+            &(mproc_process_options_t){.target = &args_fail_at_length, .result = result != 0, .standard_error = quiet});
+        const mproc_error_t *error = mproc_process_error(process);
+        REQUIRE(error != NULL);
+        CHECK_EQ_INT(error->code, MPROC_ETASK);
+        CHECK_EQ_INT(error->task_code, 1);
+        CHECK_EQ_MEM(error->message, "begin xxxx", 10);
+        mproc_process_destroy(process);
+    }
 }
 
 TEST(process_args, returned_number_is_the_task_code) {

@@ -2,7 +2,6 @@
 /* Processes on the scripted platform: every call that can fail does, children say what no real one would, and time passes when
  * the test says so. */
 #include "bootstrap.h"
-#include "core_support.h"
 #include "memory.h"
 #include "monitor.h"
 #include "platform/fake/fake.h"
@@ -34,14 +33,11 @@ static void warm_up(void) {
     mproc_monitor_end();
     fake_reset();
 }
+TEST_WARM_UP(warm_up)
 
 static size_t live_before;
 
 static void begin(void) {
-    static bool warm;
-    if (!warm)
-        warm_up();
-    warm = true;
     fake_reset();
     mproc_error_thread_fini();
     live_before = mproc_memory_live();
