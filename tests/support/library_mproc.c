@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 int library_start(int *argc, char ***argv) {
+    /* Where a compiler emulates thread-local variables, the first use of one opens a handle for good. */
+    (void)mproc_last_error();
     return mproc_init(argc, argv);
 }
 
