@@ -32,7 +32,11 @@ static int open_placed(cpu_waiting_t waiting, bool one_core, void **out_state) {
     int err = warm_pool_create(2, waiting == CPU_FUTEX, &state->pool);
     if (err == BENCH_OK)
         err = ping_pong_open(waiting, &state->limit);
-    return err == BENCH_OK ? place(state, cpus[0], cpus[one_core ? 0 : 1]) : err;
+    if (err == BENCH_OK)
+        err = place(state, cpus[0], cpus[one_core ? 0 : 1]);
+    if (err == BENCH_OK)
+        ping_pong_rest(state->limit, true);
+    return err;
 }
 
 static int open_spinning(void **out_state) {
@@ -61,12 +65,15 @@ static int ours(void *state, double *out_us) {
 }
 
 static int limit(void *state, double *out_us) {
+    ping_pong_t *ping_pong = ((state_t *)state)->limit;
     int64_t trips[TRIPS];
+    ping_pong_rest(ping_pong, false);
     for (int i = 0; i < TRIPS; i++) {
         int64_t start = bench_clock_ns();
-        ping_pong_round(((state_t *)state)->limit);
+        ping_pong_round(ping_pong);
         trips[i] = bench_clock_ns() - start;
     }
+    ping_pong_rest(ping_pong, true);
     *out_us = (double)bench_percentile_ns(trips, TRIPS, 0.5) / 1e3;
     return BENCH_OK;
 }

@@ -15,6 +15,10 @@ int64_t ping_pong_pid(const ping_pong_t *ping_pong);
 
 /* ping_pong_round is one round trip. */
 void ping_pong_round(ping_pong_t *ping_pong);
+
+/* ping_pong_rest sends the partner to sleep, or wakes it for more rounds: one that spins would take a core from the other side
+ * of the comparison. */
+void ping_pong_rest(ping_pong_t *ping_pong, bool resting);
 void ping_pong_close(ping_pong_t *ping_pong);
 
 /* ---- requests and responses through rings of 64-byte slots, two workers that square a number ---- */

@@ -10,6 +10,7 @@ typedef struct table {
     alignas(64) cpu_waiting_t waiting;
     alignas(64) _Atomic uint32_t ping;
     alignas(64) _Atomic uint32_t pong;
+    alignas(64) _Atomic uint32_t resting; /* 1: sleep after this round, whatever the waiting */
 } table_t;
 
 struct ping_pong {
@@ -41,6 +42,8 @@ void ping_pong_partner(void *region, int number) {
     for (uint32_t round = 1;; round++) {
         await(table->waiting, &table->ping, round);
         serve(table->waiting, &table->pong, round);
+        while (atomic_load(&table->resting) != 0)
+            cpu_futex_wait(&table->resting, 1);
     }
 }
 
@@ -65,6 +68,14 @@ void ping_pong_round(ping_pong_t *ping_pong) {
     uint32_t round = ++ping_pong->rounds;
     serve(ping_pong->table->waiting, &ping_pong->table->ping, round);
     await(ping_pong->table->waiting, &ping_pong->table->pong, round);
+}
+
+void ping_pong_rest(ping_pong_t *ping_pong, bool resting) {
+    atomic_store(&ping_pong->table->resting, resting ? 1 : 0);
+    if (resting)
+        ping_pong_round(ping_pong);
+    else
+        cpu_futex_wake(&ping_pong->table->resting);
 }
 
 void ping_pong_close(ping_pong_t *ping_pong) {
