@@ -182,8 +182,8 @@ static void run_with_others(job_t *job, int way) {
     for (int i = 0; i < BEHIND; i++)
         REQUIRE_OK(rig.ops->submit(rig.backend, 0, &behind[i].work));
     REQUIRE_OK(rig.ops->submit(rig.backend, 1, &elsewhere.work));
-    rig.ops->flush(rig.backend, 0, false);
-    rig.ops->flush(rig.backend, 1, false);
+    rig_flush(&rig, 0, &behind[BEHIND - 1]);
+    rig_flush(&rig, 1, &elsewhere);
     rig_until(&rig, &rig.downs, 1);
     rig_until_done(&rig, &elsewhere);
     CHECK_EQ_INT(job_int(&before), 0);

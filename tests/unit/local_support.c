@@ -237,10 +237,15 @@ void *lists_of_ints(const int64_t *numbers, uint32_t count, size_t *out_size) {
     return mproc_buffer_take(&all, out_size);
 }
 
+void rig_flush(rig_t *rig, int slot, const job_t *last) {
+    rig->ops->flush(rig->backend, slot);
+    rig->ops->heed(rig->backend, slot, &last->work);
+}
+
 void job_send(rig_t *rig, int slot, job_t *job) {
     REQUIRE(rig->ops->room(rig->backend, slot) > 0);
     REQUIRE_OK(rig->ops->submit(rig->backend, slot, &job->work));
-    rig->ops->flush(rig->backend, slot, false);
+    rig_flush(rig, slot, job);
 }
 
 void job_run(rig_t *rig, int slot, job_t *job) {

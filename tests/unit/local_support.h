@@ -66,6 +66,9 @@ job_t job_array(const mproc_task_t *task, const void *items, uint32_t count, uin
 job_t job_lists(const mproc_task_t *task, const void *lists, size_t size, uint32_t count);
 void *lists_of_ints(const int64_t *numbers, uint32_t count, size_t *out_size);
 
+/* rig_flush hands over what was submitted, and has waits end when the last of it is answered. */
+void rig_flush(rig_t *rig, int slot, const job_t *last);
+
 /* job_send submits and flushes; job_run also waits until the job is done. */
 void job_send(rig_t *rig, int slot, job_t *job);
 void job_run(rig_t *rig, int slot, job_t *job);
