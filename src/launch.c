@@ -12,7 +12,7 @@
 #define PATH_SIZE 4096
 
 static int fail_spawn(const mproc_bootstrap_t *bootstrap, int err) {
-    int code = err == MPLAT_ENOMEM ? MPROC_ENOMEM : MPROC_ESPAWN;
+    int code = err == MPLAT_ENOMEM || err == MPLAT_ENOTSUP ? mproc_code_of_platform(err) : MPROC_ESPAWN;
     return mproc_fail_system(code, "Cannot start process '%s'%s%s%s", bootstrap->name,
                              bootstrap->task[0] != '\0' ? " (task '" : "", bootstrap->task,
                              bootstrap->task[0] != '\0' ? "')" : "");

@@ -9,7 +9,8 @@
 
 /* mproc_launch spawns as options say (program, argv and link are set here) and sends bootstrap, whose build id, fingerprint and
  * parent are filled in here; its payload goes through a segment when it is large. It never waits for the child. After a failure
- * nothing of the child is left: MPROC_ESPAWN with the system's reason, MPROC_ENOMEM, MPROC_ETOOBIG. */
+ * nothing of the child is left: MPROC_ESPAWN with the system's reason, MPROC_ENOTSUP for an option the system
+ * lacks, MPROC_ENOMEM, MPROC_ETOOBIG. */
 int mproc_launch(const mplat_spawn_options_t *options, mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
                  mplat_link_t **out_link);
 

@@ -71,7 +71,8 @@ typedef struct mproc_process_options {
     bool own_group; /* a process group of its own: Ctrl-C in the terminal does not reach it */
     mproc_limits_t limits;
     mproc_priority_t priority;
-    const int *cpus; /* numbers of the processors it may use; default all the parent may */
+    const int *cpus; /* numbers of the processors it may use; default all the parent may. Start fails with MPROC_ENOTSUP on a
+                        system that cannot, such as strict POSIX */
     size_t cpu_count;
     int64_t deadline_ms; /* from start; then it is killed, and its exit says MPROC_EXIT_DEADLINE. 0: none */
     mproc_value_limits_t values; /* of the arguments in the child and of the result here */

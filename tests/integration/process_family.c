@@ -210,8 +210,11 @@ TEST(process_family, orphans_of_three_levels_end_when_the_first_is_killed) {
 }
 
 TEST(process_family, tree_kill_reaches_three_levels_at_once) {
-    /* Detached ones would not end by themselves; but on Windows they also leave the job that is their tree. */
-    mproc_process_t *parent = start_parent("sleep", "burn", false, host_has_terminate(), 3);
+    /* In a group of its own, which is all that a system without a list of descendants can reach. */
+    mproc_process_t *parent = started(&(mproc_process_options_t){
+        .target = &family_parent,
+        .args = MPROC_ARGS(test_temp_dir(), "sleep", "burn", MPROC_BOOL(false), MPROC_BOOL(false), 3),
+        .own_group = true});
     int64_t pids[3];
     pids[0] = await_pid("parent2");
     pids[1] = await_pid("parent1");

@@ -322,10 +322,15 @@ TEST(process_options, processors_are_kept) {
     REQUIRE_OK(mproc_process_create(
         &(mproc_process_options_t){.target = &options_count_cpus, .cpus = cpus, .cpu_count = 1, .result = true},
         &process));
-    REQUIRE_OK(mproc_process_start(process));
+    CHECK(mproc_cpu_count() >= 1);
+    int err = mproc_process_start(process);
+    if (err == MPROC_ENOTSUP) {
+        mproc_process_destroy(process);
+        SKIP("strict POSIX has no affinity");
+    }
+    CHECK_OK(err);
     CHECK_EQ_STR(result_repr(process), "1");
     mproc_process_destroy(process);
-    CHECK(mproc_cpu_count() >= 1);
 }
 
 TEST(process_options, priority_and_group_do_not_hinder) {
