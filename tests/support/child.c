@@ -144,6 +144,12 @@ static int verb_linger(int argc, char **argv, mplat_link_t *link) {
     return 0;
 }
 
+/* One bit of the exit code for each standard stream. */
+static int verb_terminals(int argc, char **argv, mplat_link_t *link) {
+    (void)argc, (void)argv, (void)link;
+    return (mplat_is_terminal(0) ? 1 : 0) | (mplat_is_terminal(1) ? 2 : 0) | (mplat_is_terminal(2) ? 4 : 0);
+}
+
 /* Ignores a polite end, says so, and sleeps. */
 static int verb_deaf(int argc, char **argv, mplat_link_t *link) {
     (void)link;
@@ -348,6 +354,7 @@ static const struct {
     {"fill-handles", verb_fill_handles},
     {"parent", verb_parent},
     {"serve", verb_serve},
+    {"terminals", verb_terminals},
     {"again", verb_again},
     {"again-detached", verb_again_detached},
     {"again-twice", verb_again_twice},

@@ -94,6 +94,61 @@ TEST(platform_machine, kills_for_memory_are_counted_or_nobody_counts) {
     CHECK(again >= count);
 }
 
+typedef struct noted_end {
+    mplat_thread_end_t end; /* first: it is cast back */
+    int runs;
+} noted_end_t;
+
+static void note_end(mplat_thread_end_t *end) {
+    ((noted_end_t *)end)->runs++;
+}
+
+static noted_end_t first_end, last_end;
+
+static void ask_for_an_end(void *arg) {
+    first_end = last_end = (noted_end_t){.end = {.run = note_end}};
+    if (mplat_thread_at_end(&first_end.end) != 0 || mplat_thread_at_end(&last_end.end) != 0)
+        last_end.runs = 100;
+    if (arg != NULL && mplat_thread_at_end(NULL) != 0)
+        last_end.runs = 100;
+    if (last_end.runs != 0)
+        last_end.runs = 100;
+}
+
+TEST(platform_thread, latest_end_runs_once_when_the_thread_ends) {
+    host_thread_join(host_thread_start(ask_for_an_end, NULL));
+    CHECK_EQ_INT(first_end.runs, 0);
+    CHECK_EQ_INT(last_end.runs, 1);
+}
+
+TEST(platform_thread, end_that_was_called_off_does_not_run) {
+    host_thread_join(host_thread_start(ask_for_an_end, &first_end));
+    CHECK_EQ_INT(first_end.runs, 0);
+    CHECK_EQ_INT(last_end.runs, 0);
+}
+
+TEST(platform_thread, signals_can_be_held_and_released_again) {
+    mplat_signals_t outer, inner;
+    mplat_signals_hold(&outer);
+    mplat_signals_hold(&inner);
+    mplat_signals_release(&inner);
+    mplat_signals_release(&outer);
+    CHECK_EQ_INT(child_run(CHILD_ARGS("exit", "0")), 0);
+}
+
+TEST(platform_machine, pipe_and_null_device_are_no_terminals) {
+    child_t child = child_start_captured(child_options(CHILD_ARGS("terminals")));
+    CHECK_EQ_INT(child_exit_code(&child) & 6, 0);
+    child_end(&child);
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("terminals"));
+    for (size_t i = 0; i < 3; i++)
+        options.stdio[i].kind = MPLAT_STDIO_NULL;
+    child = child_start(&options);
+    CHECK_EQ_INT(child_exit_code(&child), 0);
+    child_end(&child);
+    CHECK(!mplat_is_terminal(-1) && !mplat_is_terminal(3));
+}
+
 TEST(platform_failure, names_the_step_of_the_last_failure) {
     mplat_handle_t copy;
     CHECK(mplat_handle_duplicate(MPLAT_NO_HANDLE, &copy) < 0);

@@ -233,6 +233,19 @@ TEST(platform_process, usage_of_a_running_child_is_told) {
     child_end(&child);
 }
 
+TEST(platform_process, memory_of_a_running_child_is_told_or_is_zero) {
+    child_t child = child_start_captured(child_options(CHILD_ARGS("linger", "60000")));
+    mplat_usage_t usage = {0};
+    REQUIRE(child_says(&child, "u"));
+    int err = mplat_process_usage(child.process, &usage);
+    CHECK(err == 0 || err == MPLAT_ENOTSUP);
+    CHECK(usage.memory_bytes == 0 || (usage.memory_bytes > 50000 && usage.memory_bytes < (uint64_t)8 << 30));
+    CHECK_OK(mplat_process_signal(child.process, MPLAT_SIGNAL_KILL));
+    mplat_exit_t how = child_exit(&child);
+    CHECK_EQ_UINT(how.usage.memory_bytes, 0);
+    child_end(&child);
+}
+
 TEST(platform_process, peak_memory_is_told) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("allocate", "64"));
     child_t child = child_start(&options);

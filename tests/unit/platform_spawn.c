@@ -129,6 +129,26 @@ TEST(platform_spawn, environment_is_replaced_by_the_one_given) {
     }
 }
 
+TEST(platform_spawn, changes_to_the_environment_keep_the_rest) {
+    const char *removed = host_has_signals() ? "HOME" : "OS";
+    mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
+    size_t before = count_texts(output_of(options));
+    options.environment = (const char *const[]){"MPROC_ADDED=1", "MPROC_ADDED=2", "MPROC_GONE=1", "MPROC_GONE", NULL};
+    options.environment_changes = true;
+    const char *output = output_of(options);
+    CHECK(has_text(output, "MPROC_ADDED=2"));
+    CHECK(!has_text(output, "MPROC_ADDED=1"));
+    CHECK(!has_text(output, "MPROC_GONE=1"));
+    CHECK_EQ_UINT(count_texts(output), before + 1);
+
+    if (getenv(removed) == NULL)
+        return;
+    options.environment = (const char *const[]){removed, "MPROC_NEVER_WAS", NULL};
+    CHECK_EQ_UINT(count_texts(output_of(options)), before - 1);
+    options.environment = (const char *const[]){NULL};
+    CHECK_EQ_UINT(count_texts(output_of(options)), before);
+}
+
 TEST(platform_spawn, empty_environment_is_possible) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
     options.environment = (const char *const[]){NULL};

@@ -153,6 +153,25 @@ TEST(platform_spawn_posix, mask_and_dispositions_of_the_parent_stay) {
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+TEST(platform_thread_posix, held_signals_are_blocked_and_the_old_mask_comes_back) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1, SIGPIPE};
+    sigset_t usr2, now;
+    mplat_signals_t before;
+    sigemptyset(&usr2);
+    sigaddset(&usr2, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &usr2, NULL);
+    mplat_signals_hold(&before);
+    pthread_sigmask(SIG_BLOCK, NULL, &now);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        CHECK(sigismember(&now, numbers[i]));
+    mplat_signals_release(&before);
+    pthread_sigmask(SIG_BLOCK, NULL, &now);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        CHECK(!sigismember(&now, numbers[i]));
+    CHECK(sigismember(&now, SIGUSR2));
+    pthread_sigmask(SIG_UNBLOCK, &usr2, NULL);
+}
+
 static child_t start_in_group(bool own_group, bool detached) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("linger", "60000"));
     options.own_group = own_group;
