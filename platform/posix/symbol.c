@@ -41,7 +41,7 @@ typedef struct match {
 static bool read_at(const elf_t *elf, uint64_t at, void *buf, size_t size) {
     char *to = buf;
     while (size > 0) {
-        if (at > INT64_MAX - size)
+        if (at > (uint64_t)INT64_MAX - size)
             return false;
         ssize_t got = pread(elf->fd, to, size, (off_t)at);
         if (got < 0 && errno == EINTR)
@@ -93,7 +93,7 @@ static bool read_header(elf_t *elf) {
 static bool read_section(const elf_t *elf, uint64_t index, section_t *out_section) {
     unsigned char head[64];
     size_t size = elf->wide ? 64 : 40;
-    if (index >= elf->section_count || elf->sections_at > INT64_MAX - index * size ||
+    if (index >= elf->section_count || elf->sections_at > (uint64_t)INT64_MAX - index * size ||
         !read_at(elf, elf->sections_at + index * size, head, size))
         return false;
     out_section->type = (uint32_t)field(head, 4, 4);
@@ -101,7 +101,7 @@ static bool read_section(const elf_t *elf, uint64_t index, section_t *out_sectio
     out_section->at = elf->wide ? field(head, 24, 8) : field(head, 16, 4);
     out_section->size = elf->wide ? field(head, 32, 8) : field(head, 20, 4);
     out_section->link = (uint32_t)(elf->wide ? field(head, 40, 4) : field(head, 24, 4));
-    return out_section->at <= INT64_MAX && out_section->size <= INT64_MAX - out_section->at;
+    return out_section->at <= (uint64_t)INT64_MAX && out_section->size <= (uint64_t)INT64_MAX - out_section->at;
 }
 
 typedef struct symbol {
