@@ -59,6 +59,20 @@ void host_run_threads(size_t count, void (*function)(void *arg), void *arg);
 /* host_run_beside calls function(arg) in another thread, which is never waited for. */
 void host_run_beside(void (*function)(void *arg), void *arg);
 
+/* host_describe writes all of this process's state that a library has no business with: signal mask and dispositions,
+ * directory, environment, file mask, limits. */
+void host_describe(char *buf, size_t size);
+
+/* host_alarm_start interrupts the calling thread with a caught signal every millisecond, without restarting system calls;
+ * false where nothing interrupts. host_alarm_stop ends it and gives how many came. */
+bool host_alarm_start(void);
+int host_alarm_stop(void);
+
+/* host_limit_handles lets this process open at most so many handles more; false where there is no such limit.
+ * host_unlimit_handles undoes it. */
+bool host_limit_handles(size_t more);
+void host_unlimit_handles(void);
+
 void host_sleep_ms(int ms);
 _Noreturn void host_sleep_forever(void);
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,6 +167,83 @@ void host_run_beside(void (*function)(void *arg), void *arg) {
     run = (run_t){function, arg};
     if (pthread_create(&thread, NULL, run_thread, &run) == 0)
         pthread_detach(thread);
+}
+
+extern char **environ;
+
+static void describe_signals(char *buf, size_t size) {
+    sigset_t mask;
+    size_t used = 0;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    for (int number = 1; number <= 64 && used + 2 < size; number++) {
+        struct sigaction action;
+        bool known = sigaction(number, NULL, &action) == 0;
+        buf[used++] = sigismember(&mask, number) == 1 ? '1' : '0';
+        buf[used++] = !known ? '?' : action.sa_handler == SIG_DFL ? 'd' : action.sa_handler == SIG_IGN ? 'i' : 'h';
+    }
+    buf[used] = '\0';
+}
+
+void host_describe(char *buf, size_t size) {
+    char signals[192], directory[1024] = "";
+    struct rlimit files;
+    size_t environment = 0;
+    describe_signals(signals, sizeof signals);
+    if (getcwd(directory, sizeof directory) == NULL)
+        directory[0] = '\0';
+    for (char **entry = environ; *entry != NULL; entry++)
+        environment = environment * 31 + strlen(*entry);
+    mode_t mask = umask(0);
+    umask(mask);
+    getrlimit(RLIMIT_NOFILE, &files);
+    (void)snprintf(buf, size, "signals %s, directory %s, environment %zu, mask %o, files %llu, priority %d", signals,
+                   directory, environment, (unsigned)mask, (unsigned long long)files.rlim_cur,
+                   getpriority(PRIO_PROCESS, 0));
+}
+
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number) {
+    (void)number;
+    alarms++;
+}
+
+static void set_alarm(suseconds_t interval_us) {
+    struct itimerval timer = {{0, interval_us}, {0, interval_us}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+bool host_alarm_start(void) {
+    struct sigaction action = {.sa_handler = count_alarm};
+    alarms = 0;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGALRM, &action, NULL) != 0)
+        return false;
+    set_alarm(1000);
+    return true;
+}
+
+int host_alarm_stop(void) {
+    set_alarm(0);
+    (void)signal(SIGALRM, SIG_DFL);
+    return alarms;
+}
+
+static struct rlimit files_before;
+
+/* The limit is about numbers, not about how many are open: below it so many are free. */
+bool host_limit_handles(size_t more) {
+    rlim_t limit = 0;
+    for (size_t unused = 0; unused < more || fcntl((int)limit, F_GETFD) >= 0; limit++)
+        unused += fcntl((int)limit, F_GETFD) < 0 ? 1 : 0;
+    if (getrlimit(RLIMIT_NOFILE, &files_before) != 0)
+        return false;
+    struct rlimit limits = {limit, files_before.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &limits) == 0;
+}
+
+void host_unlimit_handles(void) {
+    setrlimit(RLIMIT_NOFILE, &files_before);
 }
 
 void host_sleep_ms(int ms) {

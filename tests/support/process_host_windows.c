@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int64_t host_pid(void) {
     return GetCurrentProcessId();
@@ -135,6 +136,33 @@ void host_run_beside(void (*function)(void *arg), void *arg) {
     if (thread != NULL)
         CloseHandle(thread);
 }
+
+void host_describe(char *buf, size_t size) {
+    char directory[MAX_PATH] = "";
+    size_t bytes = 0;
+    GetCurrentDirectoryA(sizeof directory, directory);
+    char *block = GetEnvironmentStringsA();
+    for (const char *entry = block; entry != NULL && *entry != '\0'; entry += strlen(entry) + 1)
+        bytes = bytes * 31 + strlen(entry);
+    FreeEnvironmentStringsA(block);
+    (void)snprintf(buf, size, "directory %s, environment %llu, priority %lu", directory, (unsigned long long)bytes,
+                   (unsigned long)GetPriorityClass(GetCurrentProcess()));
+}
+
+bool host_alarm_start(void) {
+    return false;
+}
+
+int host_alarm_stop(void) {
+    return 0;
+}
+
+bool host_limit_handles(size_t more) {
+    (void)more;
+    return false;
+}
+
+void host_unlimit_handles(void) {}
 
 void host_sleep_ms(int ms) {
     Sleep((DWORD)ms);
