@@ -175,7 +175,7 @@ static bool count_end(mproc_local_t *local, mproc_slot_t *slot) {
         local->stats.workers_retired++;
         return true;
     }
-    if (slot->kill_code != 0 && slot->kill_code != MPROC_EMALFORMED)
+    if (slot->kill_code == MPROC_ETASKTIMEOUT || slot->kill_code == MPROC_ECANCELLED)
         local->stats.workers_killed++;
     else if (stage == MPROC_STAGE_UP || stage == MPROC_STAGE_RETIRED)
         local->stats.workers_crashed++;
