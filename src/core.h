@@ -53,6 +53,8 @@ struct mproc_pool {
     mproc_backend_t *backend;
     const mproc_backend_ops_t *ops;
     mproc_queue_t queue;
+    size_t out;        /* units in lanes ... */
+    size_t busy;       /* ... and lanes that have any */
     uint32_t stacked;  /* lanes with more than one unit */
     uint32_t reserved; /* units that wait for a certain lane */
     mproc_node_t idle; /* lanes without work, the most recently active first */

@@ -253,13 +253,22 @@ bool mproc_map_pull(mproc_pool_t *pool, mproc_map_t *map, size_t room) {
 
 /* ---- coming back ----------------------------------------------------------------------------------------------------------- */
 
+/* Why the map failed: what the policy cancelled after it is not the reason. */
+static const mproc_failure_t *first_failure(const mproc_store_t *store) {
+    for (size_t i = 0; i < store->failure_count; i++) {
+        if (store->failures[i].code != MPROC_ECANCELLED)
+            return &store->failures[i];
+    }
+    return store->failure_count > 0 ? &store->failures[0] : NULL;
+}
+
 static void finish(mproc_pool_t *pool, mproc_map_t *map) {
     mproc_result_t *job = map->job;
     map->listed = false;
     mproc_list_remove(&map->node);
     mproc_progress_end(pool, map);
     if (map->failed > 0 && map->iter == NULL) {
-        const mproc_failure_t *first = map->store.failure_count > 0 ? &map->store.failures[0] : NULL;
+        const mproc_failure_t *first = first_failure(&map->store);
         mproc_job_fail(job, first == NULL ? MPROC_ENOMEM : first->code,
                        first == NULL || first->report == NULL ? NULL : &first->report->error);
     }

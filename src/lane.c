@@ -42,8 +42,13 @@ void mproc_lane_left(mproc_pool_t *pool, mproc_unit_t *unit) {
     unit->state = MPROC_UNIT_IDLE;
     unit->lane = -1;
     unit->flags &= (uint8_t) ~(MPROC_UNIT_SOFTENED | MPROC_UNIT_KILLED);
-    if (lane->count-- == 2)
+    pool->out--;
+    if (--lane->count == 0)
+        pool->busy--;
+    else if (lane->count == 1)
         pool->stacked--;
+    if (pool->queue_waiters > 0)
+        mproc_core_changed(pool);
     mproc_lane_update(pool, lane);
 }
 

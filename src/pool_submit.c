@@ -23,7 +23,8 @@ static int state_error(const mproc_pool_t *pool) {
 }
 
 static bool is_full(const mproc_pool_t *pool) {
-    return pool->queue_limit > 0 && pool->queue.count + pool->reserved >= pool->queue_limit;
+    /* What lies behind the first in a slot waits, too. */
+    return pool->queue_limit > 0 && pool->queue.count + pool->reserved + pool->out - pool->busy >= pool->queue_limit;
 }
 
 static int wait_for_room(mproc_pool_t *pool) {
@@ -39,6 +40,8 @@ static int wait_for_room(mproc_pool_t *pool) {
         if (err != MPROC_OK)
             return err;
         pool->queue_waiters++;
+        if (pool->asleep)
+            mproc_schedule_heed(pool);
         mproc_core_sleep(pool, INT64_MAX);
         pool->queue_waiters--;
         err = state_error(pool);

@@ -116,7 +116,10 @@ static void send_unit(mproc_pool_t *pool, mproc_lane_t *lane, mproc_unit_t *unit
     unit->state = MPROC_UNIT_OUT;
     unit->lane = lane->index;
     mproc_list_append(&lane->out, &unit->node);
-    if (++lane->count == 2)
+    pool->out++;
+    if (++lane->count == 1)
+        pool->busy++;
+    else if (lane->count == 2)
         pool->stacked++;
     mproc_lane_update(pool, lane);
     if (mproc_list_empty(&lane->dirty))
@@ -293,6 +296,8 @@ static bool is_urgent(const mproc_pool_t *pool, const mproc_unit_t *unit) {
 static const mproc_unit_t *heeded_unit(const mproc_pool_t *pool, const mproc_lane_t *lane) {
     const mproc_node_t *node = NULL;
     bool part = false;
+    if (pool->queue_waiters > 0)
+        return MPROC_OWNER(lane->out.next, mproc_unit_t, node);
     for (node = lane->out.next; node != &lane->out; node = node->next) {
         const mproc_unit_t *unit = MPROC_OWNER(node, mproc_unit_t, node);
         if (is_urgent(pool, unit))

@@ -215,9 +215,10 @@ MPROC_BEGIN_DECLS
 #define MPROC_KEEP ((mproc_output_t){NULL, 0, 0})
 #endif
 
-/* Runs a task on every item and waits for all: MPROC_OK when none failed, else the error of the first item that did
- * (mproc_last_error has its report). map gives each item as the only argument; an item of an array is the raw input, and
- * starmap is for argument lists. Failed items leave their place in the output untouched. Errors of the call itself as apply. */
+/* Runs a task on every item and waits for all: MPROC_OK when none failed, else the error of the first item that did for a
+ * reason other than being cancelled (mproc_last_error has its report). map gives each item as the only argument: a list of
+ * another length than one is MPROC_EINVAL, and an item of an array is the raw input. starmap is for argument lists. Failed items
+ * leave their place in the output untouched. Errors of the call itself as apply. */
 MPROC_API int mproc_pool_map(mproc_pool_t *pool, const mproc_task_t *task, mproc_input_t input, mproc_output_t output,
                              const mproc_task_options_t *options);
 MPROC_API int mproc_pool_starmap(mproc_pool_t *pool, const mproc_task_t *task, mproc_input_t input,
