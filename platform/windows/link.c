@@ -287,9 +287,11 @@ int mplat_link_init(mplat_link_t *link) {
     if (link->reading.hEvent == NULL || link->writing.hEvent == NULL || link->crashing.hEvent == NULL)
         return mplat_fail_last("CreateEvent");
     int err = reserve(link, FIRST_CAPACITY);
-    if (err == 0)
-        start_read(link);
-    return err;
+    if (err != 0)
+        return err;
+    start_read(link);
+    /* A peer that is gone already is found out by receiving. */
+    return link->end == MPLAT_ECLOSED ? 0 : link->end;
 }
 
 mplat_handle_t mplat_link_handle(const mplat_link_t *link) {

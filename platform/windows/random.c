@@ -4,6 +4,7 @@
 #include "system.h"
 
 #include <bcrypt.h>
+#include <limits.h>
 
 int mplat_random(void *buf, size_t size) {
     unsigned char *at = buf;
