@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <wchar.h>
 
 int64_t host_pid(void) {
     return GetCurrentProcessId();
@@ -141,13 +141,15 @@ void host_describe(char *buf, size_t size) {
     char directory[MAX_PATH] = "";
     size_t bytes = 0;
     GetCurrentDirectoryA(sizeof directory, directory);
-    char *block = GetEnvironmentStringsA();
-    for (const char *entry = block; entry != NULL && *entry != '\0'; entry += strlen(entry) + 1)
-        bytes = bytes * 31 + strlen(entry);
-    FreeEnvironmentStringsA(block);
+    wchar_t *block = GetEnvironmentStringsW();
+    for (const wchar_t *entry = block; entry != NULL && *entry != L'\0'; entry += wcslen(entry) + 1)
+        bytes = bytes * 31 + wcslen(entry);
+    FreeEnvironmentStringsW(block);
     (void)snprintf(buf, size, "directory %s, environment %llu, priority %lu", directory, (unsigned long long)bytes,
                    (unsigned long)GetPriorityClass(GetCurrentProcess()));
 }
+
+void host_close_streams(void) {}
 
 bool host_alarm_start(void) {
     return false;
