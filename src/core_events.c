@@ -74,6 +74,7 @@ static void finish_single(mproc_pool_t *pool, mproc_unit_t *unit, const mproc_re
             reply->hold->release(reply->hold);
         if (mproc_core_retry(pool, unit, error.code))
             return;
+        error.item = -1; /* there is but one */
         if (error.task[0] == '\0')
             error.task = unit->work.task->name;
         mproc_core_fail(pool, job, error.code, &error);

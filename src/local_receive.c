@@ -147,10 +147,15 @@ static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent
  * from the room before the last. */
 static void answer_need(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line, mproc_sent_t *sent, uint32_t need,
                         uint64_t size) {
-    mproc_segment_put(&sent->old_room);
-    sent->old_room = sent->room;
-    sent->room = size > SIZE_MAX / 4 ? NULL : mproc_segment_take(local, slot, mproc_align(size), true);
-    line->channel->need_segment = sent->room == NULL ? MPROC_PLACE_NONE : sent->room->number;
+    mproc_local_segment_t *room =
+        size > SIZE_MAX / 4 ? NULL : mproc_segment_take(local, slot, mproc_align(size), true);
+    line->channel->need_segment = room == NULL ? MPROC_PLACE_NONE : room->number;
+    /* Without new room the worker keeps what it has, and may write there why the task failed. */
+    if (room != NULL) {
+        mproc_segment_put(&sent->old_room);
+        sent->old_room = sent->room;
+        sent->room = room;
+    }
     atomic_store_explicit(&line->answered, need, memory_order_relaxed);
     /* Release: need_segment is there when the worker sees its answer. */
     atomic_store_explicit(&line->channel->need_answered, need, memory_order_release);
