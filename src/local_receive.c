@@ -147,8 +147,7 @@ static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent
  * from the room before the last. */
 static void answer_need(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line, mproc_sent_t *sent, uint32_t need,
                         uint64_t size) {
-    mproc_local_segment_t *room =
-        size > SIZE_MAX / 4 ? NULL : mproc_segment_take(local, slot, mproc_align(size), true);
+    mproc_local_segment_t *room = size > SIZE_MAX / 4 ? NULL : mproc_segment_take(local, slot, mproc_align(size), true);
     line->channel->need_segment = room == NULL ? MPROC_PLACE_NONE : room->number;
     /* Without new room the worker keeps what it has, and may write there why the task failed. */
     if (room != NULL) {

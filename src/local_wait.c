@@ -43,7 +43,8 @@ static bool arm_line(mproc_line_t *line) {
     bool heeds = atomic_load_explicit(&line->heeds, memory_order_relaxed);
     uint32_t heed = heeds ? atomic_load_explicit(&line->heed, memory_order_relaxed) : head + FAR_AHEAD;
     uint32_t old = atomic_load_explicit(waits, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak(waits, &old, (old & MPROC_WAIT_DIRECT) | MPROC_WAIT_BELL | heed << MPROC_WAIT_SHIFT))
+    while (!atomic_compare_exchange_weak(waits, &old,
+                                         (old & MPROC_WAIT_DIRECT) | MPROC_WAIT_BELL | heed << MPROC_WAIT_SHIFT))
         ;
     if (!mproc_line_ready(line))
         return false;
@@ -105,19 +106,35 @@ static int64_t nearest(int64_t timeout_ns, int64_t other_ns) {
     return timeout_ns < 0 || other_ns < timeout_ns ? other_ns : timeout_ns;
 }
 
+/* next_look is when the pool's thread is to look after slots: for their own times, and once in a while if there is work out. */
+static int64_t next_look(mproc_local_t *local, bool busy) {
+    int64_t due = atomic_load(&local->due_ns);
+    if (!busy) {
+        local->look_ns = 0;
+        return due;
+    }
+    int64_t now = mplat_clock_ns();
+    if (local->look_ns != 0 && now >= local->look_ns) {
+        atomic_store(&local->nudge, true);
+        local->look_ns = 0;
+        return now; /* so that somebody polls */
+    }
+    if (local->look_ns == 0)
+        local->look_ns = now + LOOK_NS;
+    return local->look_ns < due ? local->look_ns : due;
+}
+
 void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
     mproc_local_t *local = (mproc_local_t *)backend;
     mplat_watch_event_t events[EVENTS];
     size_t count = 0;
-    int64_t due = atomic_load(&local->due_ns);
-    if (due != INT64_MAX) {
-        int64_t left = due - mplat_clock_ns();
+    bool busy = has_work_out(local);
+    int64_t next = next_look(local, busy);
+    if (next != INT64_MAX) {
+        int64_t left = next - mplat_clock_ns();
         timeout_ns = nearest(timeout_ns, left < 0 ? 0 : left);
     }
-    bool is_long = timeout_ns < 0 || timeout_ns > LOOK_NS;
-    bool looks = is_long && has_work_out(local);
-    timeout_ns = looks ? LOOK_NS : timeout_ns;
-    atomic_store(&local->deaf, is_long && !looks);
+    atomic_store(&local->deaf, !busy && (timeout_ns < 0 || timeout_ns > LOOK_NS));
     /* No line is freed while this is set. */
     atomic_store(&local->waiting, 1);
     atomic_store(&local->asleep, true);
@@ -125,8 +142,6 @@ void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
     if (mplat_watch_wait(local->watch, ready ? 0 : timeout_ns, events, EVENTS, &count) != MPLAT_OK)
         count = 0;
     atomic_store(&local->asleep, false);
-    if (looks && !ready && count == 0)
-        atomic_store(&local->nudge, true);
     for (size_t i = 0; i < count; i++) {
         if (events[i].kind == MPLAT_WATCH_EXIT)
             note_exit(local, events[i].key);

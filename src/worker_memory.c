@@ -140,7 +140,7 @@ void *mproc_worker_grow_item(void *context, void *data, size_t used, size_t *cap
         *capacity = element;
         return worker->output + (size_t)worker->runner.item * element;
     }
-    if (*capacity > worker->scratch_size) {
+    if (worker->scratch == NULL || *capacity > worker->scratch_size) {
         size_t size = *capacity < 4096 ? 4096 : *capacity;
         unsigned char *grown = mproc_alloc(size);
         if (grown == NULL)

@@ -16,8 +16,8 @@
 
 enum { LIVE = 0, EXIT_0, EXIT_7, ABORT, CRASH, KILLED, OVERFLOW_STACK, EXIT_AT_ONCE, WAYS };
 
-static const char *const names[WAYS] = {"live",   "exit(0)", "exit(7)",        "abort",
-                                        "crash",  "killed",  "stack overflow", "_exit(0)"};
+static const char *const names[WAYS] = {"live",  "exit(0)", "exit(7)",        "abort",
+                                        "crash", "killed",  "stack overflow", "_exit(0)"};
 
 static volatile uintptr_t bad_address = 64;
 static volatile int deeper = 1;

@@ -15,12 +15,12 @@
 typedef struct job {
     mproc_work_t work; /* first: events find the job by it */
     int finished, returned, started;
-    int slot;          /* that finished it, or gave it back */
+    int slot; /* that finished it, or gave it back */
     uint32_t succeeded, failed;
     mproc_outcome_kind_t outcome;
     unsigned char *data; /* a copy; NULL for none */
     size_t size;
-    bool held;           /* data came with a hold */
+    bool held; /* data came with a hold */
     int64_t run_ns;
     mproc_report_t report; /* code MPROC_OK: nothing failed */
     _Atomic uint32_t done; /* 1 once finished or returned: for wait_slot */
