@@ -10,7 +10,7 @@ typedef struct table {
     alignas(64) cpu_waiting_t waiting;
     alignas(64) _Atomic uint32_t ping;
     alignas(64) _Atomic uint32_t pong;
-    alignas(64) _Atomic uint32_t resting; /* 1: sleep after this round, whatever the waiting */
+    alignas(64) _Atomic uint32_t rest_after; /* this round, sleep, whatever the waiting; 0: never */
 } table_t;
 
 struct ping_pong {
@@ -42,8 +42,8 @@ void ping_pong_partner(void *region, int number) {
     for (uint32_t round = 1;; round++) {
         await(table->waiting, &table->ping, round);
         serve(table->waiting, &table->pong, round);
-        while (atomic_load(&table->resting) != 0)
-            cpu_futex_wait(&table->resting, 1);
+        while (atomic_load(&table->rest_after) == round)
+            cpu_futex_wait(&table->rest_after, round);
     }
 }
 
@@ -71,11 +71,11 @@ void ping_pong_round(ping_pong_t *ping_pong) {
 }
 
 void ping_pong_rest(ping_pong_t *ping_pong, bool resting) {
-    atomic_store(&ping_pong->table->resting, resting ? 1 : 0);
+    atomic_store(&ping_pong->table->rest_after, resting ? ping_pong->rounds + 1 : 0);
     if (resting)
         ping_pong_round(ping_pong);
     else
-        cpu_futex_wake(&ping_pong->table->resting);
+        cpu_futex_wake(&ping_pong->table->rest_after);
 }
 
 void ping_pong_close(ping_pong_t *ping_pong) {
