@@ -17,6 +17,7 @@ typedef struct tomb {
 static mproc_once_t once;
 static mproc_mutex_t *mutex;
 static mproc_node_t pools = {&pools, &pools};
+static mproc_node_t ended = {&ended, &ended}; /* by the program's end, not by their owners, who may come yet */
 static mproc_node_t tombs = {&tombs, &tombs};
 
 static int make_mutex(void) {
@@ -96,6 +97,7 @@ void mproc_pools_fini(void) {
     while ((node = mproc_list_first(&pools)) != NULL) {
         mproc_pool_t *pool = MPROC_OWNER(node, mproc_pool_t, all);
         mproc_list_remove(node);
+        mproc_list_append(&ended, node);
         mproc_mutex_unlock(mutex);
         end_pool(pool);
         mproc_mutex_lock(mutex);
