@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bell.c: an auto-reset event that one process sets and a watch of another waits for. */
+/* bell.c: an event that one process sets, and that a watch of another waits for and resets. */
 #include "syscalls.h"
 #include "system.h"
 
@@ -11,7 +11,7 @@ struct mplat_bell {
 
 int mplat_bell_create(mplat_bell_t **out_bell) {
     *out_bell = NULL;
-    HANDLE event = mplat_sys.CreateEventW(NULL, FALSE, FALSE, NULL);
+    HANDLE event = mplat_sys.CreateEventW(NULL, TRUE, FALSE, NULL);
     return event != NULL ? mplat_bell_open((mplat_handle_t)event, out_bell) : mplat_fail_last("CreateEvent");
 }
 

@@ -108,8 +108,9 @@ static int make_attributes(spawn_t *spawn) {
     if (attributes == NULL)
         return mplat_fail(MPLAT_ENOMEM, "InitializeProcThreadAttributeList");
     if (!mplat_sys.InitializeProcThreadAttributeList(attributes, ATTRIBUTES, 0, &size)) {
+        int err = mplat_fail_last("InitializeProcThreadAttributeList");
         free(attributes);
-        return mplat_fail_last("InitializeProcThreadAttributeList");
+        return err;
     }
     spawn->attributes = attributes;
 

@@ -22,6 +22,7 @@
       (LPCWSTR, LPWSTR, SECURITY_ATTRIBUTES *, SECURITY_ATTRIBUTES *, BOOL, DWORD, void *, LPCWSTR, STARTUPINFOW *,    \
        PROCESS_INFORMATION *))                                                                                         \
     X(HANDLE, WINAPI, CreateThread, (SECURITY_ATTRIBUTES *, SIZE_T, LPTHREAD_START_ROUTINE, void *, DWORD, DWORD *))   \
+    X(PTP_WAIT, WINAPI, CreateThreadpoolWait, (PTP_WAIT_CALLBACK, void *, PTP_CALLBACK_ENVIRON))                       \
     X(BOOL, WINAPI, CreateTimerQueueTimer, (HANDLE *, HANDLE, WAITORTIMERCALLBACK, void *, DWORD, DWORD, ULONG))       \
     X(BOOL, WINAPI, DuplicateHandle, (HANDLE, HANDLE, HANDLE, HANDLE *, DWORD, BOOL, DWORD))                           \
     X(BOOL, WINAPI, InitializeProcThreadAttributeList, (LPPROC_THREAD_ATTRIBUTE_LIST, DWORD, DWORD, SIZE_T *))         \

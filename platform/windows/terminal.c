@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* terminal.c: is a standard stream of this process a terminal? */
-#include "../platform.h"
-
-#include <windows.h>
+#include "system.h"
 
 bool mplat_is_terminal(int stream) {
     static const DWORD streams[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};

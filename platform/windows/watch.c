@@ -12,16 +12,16 @@ typedef struct watch_item {
     mplat_watch_kind_t kind;
     const void *object;
     void *key;
-    HANDLE port, handle, wait;
+    HANDLE port, handle;
+    PTP_WAIT wait; /* calls back once for each time that it is armed */
     size_t slot;
     DWORD serial;
-    atomic_bool queued; /* a packet is on its way: rings that come before it is taken count once */
-    bool reported;      /* a link that was said to be ready, so that its wait has to be registered again */
+    bool reported; /* a link that was said to be ready, and is not armed since */
 } watch_item_t;
 
 struct mplat_watch {
     HANDLE port;
-    SRWLOCK lock; /* for all below; no callback takes it, so it may be held while waiting for one to end */
+    SRWLOCK lock; /* for all below; no callback takes it */
     watch_item_t **slots;
     size_t capacity, reported_count;
     DWORD last_serial;
@@ -36,35 +36,30 @@ static void post(HANDLE port, DWORD serial, ULONG_PTR slot) {
         Sleep(1);
 }
 
-static void CALLBACK object_is_ready(void *context, BOOLEAN timed_out) {
-    watch_item_t *item = context;
-    (void)timed_out;
-    if (!atomic_exchange(&item->queued, true))
-        post(item->port, item->serial, item->slot);
+static void CALLBACK object_is_ready(PTP_CALLBACK_INSTANCE instance, void *context, PTP_WAIT wait,
+                                     TP_WAIT_RESULT result) {
+    const watch_item_t *item = context;
+    (void)instance;
+    (void)wait;
+    (void)result;
+    post(item->port, item->serial, item->slot);
 }
 
 /* ---- items ---------------------------------------------------------------------------------------------------------- */
 
-/* The event of a bell goes back by itself and is waited for again and again; an exit, or a link whose event stays set until
- * it is read, would call back without end. */
-static int register_wait(watch_item_t *item) {
-    ULONG flags = WT_EXECUTEINWAITTHREAD | (item->kind == MPLAT_WATCH_BELL ? 0 : WT_EXECUTEONLYONCE);
-    if (mplat_sys.RegisterWaitForSingleObject(&item->wait, item->handle, object_is_ready, item, INFINITE, flags))
-        return 0;
-    item->wait = NULL;
-    return mplat_fail_last("RegisterWaitForSingleObject");
+static void arm(watch_item_t *item) {
+    SetThreadpoolWait(item->wait, item->handle, NULL);
 }
 
 /* When this returns, no callback of the item runs or will run. */
-static void unregister_wait(watch_item_t *item) {
-    if (item->wait != NULL)
-        UnregisterWaitEx(item->wait, INVALID_HANDLE_VALUE);
-    item->wait = NULL;
-}
-
 static void destroy_item(watch_item_t *item) {
-    if (item != NULL)
-        unregister_wait(item);
+    if (item == NULL)
+        return;
+    if (item->wait != NULL) {
+        SetThreadpoolWait(item->wait, NULL, NULL);
+        WaitForThreadpoolWaitCallbacks(item->wait, TRUE);
+        CloseThreadpoolWait(item->wait);
+    }
     free(item);
 }
 
@@ -99,26 +94,41 @@ static int add_locked(mplat_watch_t *watch, watch_item_t *item) {
     if (++watch->last_serial == WAKE_SERIAL)
         ++watch->last_serial;
     item->serial = watch->last_serial;
-    err = register_wait(item);
-    if (err == 0)
-        watch->slots[item->slot] = item;
-    return err;
+    watch->slots[item->slot] = item;
+    arm(item);
+    return 0;
+}
+
+static int make_item(mplat_watch_t *watch, mplat_watch_kind_t kind, watch_item_t **out_item) {
+    watch_item_t *item = mplat_sys.calloc(1, sizeof *item);
+    *out_item = NULL;
+    if (item == NULL)
+        return mplat_fail(MPLAT_ENOMEM, "add to watch");
+    item->wait = mplat_sys.CreateThreadpoolWait(object_is_ready, item, NULL);
+    if (item->wait == NULL) {
+        int err = mplat_fail_last("CreateThreadpoolWait");
+        free(item);
+        return err;
+    }
+    item->kind = kind;
+    item->port = watch->port;
+    *out_item = item;
+    return 0;
 }
 
 static int add(mplat_watch_t *watch, mplat_watch_kind_t kind, const void *object, mplat_handle_t handle, void *key) {
-    watch_item_t *item = mplat_sys.calloc(1, sizeof *item);
-    if (item == NULL)
-        return mplat_fail(MPLAT_ENOMEM, "add to watch");
-    item->kind = kind;
+    watch_item_t *item = NULL;
+    int err = make_item(watch, kind, &item);
+    if (err != 0)
+        return err;
     item->object = object;
     item->key = key;
-    item->port = watch->port;
     item->handle = (HANDLE)handle;
     AcquireSRWLockExclusive(&watch->lock);
-    int err = add_locked(watch, item);
+    err = add_locked(watch, item);
     ReleaseSRWLockExclusive(&watch->lock);
     if (err != 0)
-        free(item);
+        destroy_item(item);
     return err;
 }
 
@@ -168,24 +178,37 @@ static void gather(gathered_t *to, mplat_watch_kind_t kind, void *key) {
     to->events[to->count++] = (mplat_watch_event_t){kind, key};
 }
 
-/* A link reported before is reported again while it is still ready; otherwise the pool waits for it again. */
+/* A link reported before is reported again while it is still ready; otherwise it is waited for again. */
 static void look_at_reported_links(mplat_watch_t *watch, gathered_t *to) {
     AcquireSRWLockExclusive(&watch->lock);
     for (size_t i = 0; watch->reported_count > 0 && i < watch->capacity && to->count < to->capacity; i++) {
         watch_item_t *item = watch->slots[i];
         if (item == NULL || !item->reported)
             continue;
-        bool ready = WaitForSingleObject(item->handle, 0) == WAIT_OBJECT_0;
-        unregister_wait(item);
-        /* Where that fails for want of memory, one report too many is better than none. */
-        if (ready || register_wait(item) != 0) {
+        if (WaitForSingleObject(item->handle, 0) == WAIT_OBJECT_0) {
             gather(to, MPLAT_WATCH_LINK, item->key);
         } else {
             item->reported = false;
             watch->reported_count--;
+            arm(item);
         }
     }
     ReleaseSRWLockExclusive(&watch->lock);
+}
+
+/* What the packet of an item brings; true when the item has done its work. */
+static bool take_item(mplat_watch_t *watch, watch_item_t *item, gathered_t *to) {
+    gather(to, item->kind, item->key);
+    if (item->kind == MPLAT_WATCH_BELL) {
+        /* All rings up to here are this one event; one that comes between the two calls is the next. */
+        ResetEvent(item->handle);
+        arm(item);
+    }
+    if (item->kind == MPLAT_WATCH_LINK) {
+        item->reported = true;
+        watch->reported_count++;
+    }
+    return item->kind == MPLAT_WATCH_EXIT;
 }
 
 static void take_packet(mplat_watch_t *watch, DWORD serial, size_t slot, gathered_t *to) {
@@ -197,16 +220,8 @@ static void take_packet(mplat_watch_t *watch, DWORD serial, size_t slot, gathere
     }
     AcquireSRWLockExclusive(&watch->lock);
     watch_item_t *item = slot < watch->capacity ? watch->slots[slot] : NULL;
-    if (item != NULL && item->serial == serial) {
-        atomic_store(&item->queued, false);
-        gather(to, item->kind, item->key);
-        if (item->kind == MPLAT_WATCH_EXIT)
-            ended = take_out(watch, slot);
-        if (item->kind == MPLAT_WATCH_LINK) {
-            item->reported = true;
-            watch->reported_count++;
-        }
-    }
+    if (item != NULL && item->serial == serial && take_item(watch, item, to))
+        ended = take_out(watch, slot);
     ReleaseSRWLockExclusive(&watch->lock);
     destroy_item(ended);
 }
@@ -259,8 +274,9 @@ int mplat_watch_create(mplat_watch_t **out_watch) {
     InitializeSRWLock(&watch->lock);
     watch->port = mplat_sys.CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     if (watch->port == NULL) {
+        int err = mplat_fail_last("CreateIoCompletionPort");
         free(watch);
-        return mplat_fail_last("CreateIoCompletionPort");
+        return err;
     }
     *out_watch = watch;
     return 0;

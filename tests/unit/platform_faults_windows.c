@@ -44,6 +44,7 @@ static bool hits(const char *name) {
     F(HANDLE, WINAPI, CreateThread,                                                                                    \
       (SECURITY_ATTRIBUTES * a, SIZE_T b, LPTHREAD_START_ROUTINE c, void *d, DWORD e, DWORD *f), (a, b, c, d, e, f),   \
       NULL)                                                                                                            \
+    F(PTP_WAIT, WINAPI, CreateThreadpoolWait, (PTP_WAIT_CALLBACK a, void *b, PTP_CALLBACK_ENVIRON c), (a, b, c), NULL) \
     F(BOOL, WINAPI, CreateTimerQueueTimer,                                                                             \
       (HANDLE * a, HANDLE b, WAITORTIMERCALLBACK c, void *d, DWORD e, DWORD f, ULONG g), (a, b, c, d, e, f, g), FALSE) \
     F(BOOL, WINAPI, DuplicateHandle, (HANDLE a, HANDLE b, HANDLE c, HANDLE * d, DWORD e, BOOL f, DWORD g),             \
