@@ -6,12 +6,12 @@
 #include "files.h"
 #include "word_table.h"
 
+#include <apr_time.h>
 #include <inttypes.h>
 #include <mproc/mproc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TOP 20
 #define FILE_TIMEOUT_MS 5000 /* no file takes that long */
@@ -94,9 +94,7 @@ typedef struct source {
 } source_t;
 
 static double seconds(void) {
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)apr_time_now() / 1e6;
 }
 
 /* A list of arguments for every file, in one block. */
