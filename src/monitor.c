@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* monitor.c: the thread of deadlines. */
+/* monitor.c: the thread of deadlines. It is retired with the last process on its list; then it only leaves, and whoever comes
+ * next collects it. A later deadline gets a new one. */
 #include "monitor.h"
 
+#include "memory.h"
 #include "process_object.h"
 #include "threads.h"
 
@@ -10,37 +12,50 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NEVER INT64_MAX
 
+typedef struct monitor {
+    mproc_thread_t *thread;
+    mplat_watch_t *watch; /* on the ends of those on the list, and woken when the list changes */
+    struct monitor *next; /* among the retired */
+} monitor_t;
+
 /* All of it is guarded by the lock of process_object.h. */
-static struct {
-    mproc_thread_t *thread; /* may have run to its end: then running is false, and whoever comes next joins it */
-    bool running;
-    mplat_watch_t *watch;
-    unsigned reserved;
-    mproc_process_t *first;
-} monitor;
+static monitor_t *current; /* NULL while there is nothing to watch over */
+static monitor_t *retired;
+static unsigned reserved; /* starts that are under way */
+static mproc_process_t *first;
+
+static void retire_if_idle(void) {
+    if (current == NULL || first != NULL || reserved > 0)
+        return;
+    monitor_t *idle = current;
+    current = NULL;
+    idle->next = retired;
+    retired = idle;
+    mplat_watch_wake(idle->watch);
+}
 
 static bool listed(const mproc_process_t *process) {
-    for (const mproc_process_t *each = monitor.first; each != NULL; each = each->monitor_next)
+    for (const mproc_process_t *each = first; each != NULL; each = each->monitor_next)
         if (each == process)
             return true;
     return false;
 }
 
 static void unlist(mproc_process_t *process) {
-    mproc_process_t **link = &monitor.first;
+    mproc_process_t **link = &first;
     while (*link != process)
         link = &(*link)->monitor_next;
     *link = process->monitor_next;
     process->monitor_next = NULL;
     process->deadline_ns = 0;
-    mplat_watch_remove_process(monitor.watch, process->system);
+    mplat_watch_remove_process(current->watch, process->system);
 }
 
 /* Kills what is overdue and returns when the next deadline is. */
 static int64_t kill_overdue(void) {
     int64_t now = mplat_clock_ns(), next_deadline = NEVER;
     mproc_process_t *next = NULL;
-    for (mproc_process_t *process = monitor.first; process != NULL; process = next) {
+    for (mproc_process_t *process = first; process != NULL; process = next) {
         next = process->monitor_next;
         if (process->deadline_ns > now) {
             next_deadline = process->deadline_ns < next_deadline ? process->deadline_ns : next_deadline;
@@ -64,90 +79,112 @@ static void drop_ended(const mplat_watch_event_t *events, size_t count) {
     }
 }
 
-static void watch_deadlines(void *context) {
-    mplat_watch_event_t events[EVENTS_MAX];
-    (void)context;
+/* Sleeps, without the lock, until something ends, a deadline has come, or the list has changed. */
+static size_t await_events(monitor_t *self, int64_t next_deadline, mplat_watch_event_t *events) {
+    int64_t timeout_ns = -1;
+    size_t count = 0;
+    if (next_deadline != NEVER) {
+        timeout_ns = next_deadline - mplat_clock_ns();
+        timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
+    }
+    mproc_processes_unlock();
+    if (mplat_watch_wait(self->watch, timeout_ns, events, EVENTS_MAX, &count) != 0)
+        count = 0;
     mproc_processes_lock();
-    while (monitor.first != NULL || monitor.reserved > 0) {
-        int64_t next = kill_overdue(), timeout_ns = -1;
-        size_t count = 0;
-        if (monitor.first == NULL && monitor.reserved == 0)
+    return count;
+}
+
+static void watch_deadlines(void *context) {
+    monitor_t *self = context;
+    mplat_watch_event_t events[EVENTS_MAX];
+    mproc_processes_lock();
+    while (current == self) {
+        int64_t next_deadline = kill_overdue();
+        retire_if_idle();
+        if (current != self)
             break;
-        if (next != NEVER) {
-            timeout_ns = next - mplat_clock_ns();
-            timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
-        }
-        mproc_processes_unlock();
-        if (mplat_watch_wait(monitor.watch, timeout_ns, events, EVENTS_MAX, &count) != 0)
-            count = 0;
-        mproc_processes_lock();
+        size_t count = await_events(self, next_deadline, events);
+        if (current != self)
+            break;
         drop_ended(events, count);
     }
-    monitor.running = false;
-    mplat_watch_destroy(monitor.watch);
-    monitor.watch = NULL;
     mproc_processes_unlock();
 }
 
-static int start_thread(void) {
-    mproc_thread_join(&monitor.thread);
-    int err = mplat_watch_create(&monitor.watch);
+static void free_monitor(monitor_t *monitor) {
+    mproc_thread_join(&monitor->thread);
+    mplat_watch_destroy(monitor->watch);
+    mproc_free(monitor);
+}
+
+/* With the lock, which the new thread needs before it looks at anything. */
+static int make_current(void) {
+    monitor_t *monitor = mproc_alloc_zero(1, sizeof *monitor);
+    if (monitor == NULL)
+        return mproc_fail_memory("the deadline of a process");
+    int err = mplat_watch_create(&monitor->watch);
     if (err != 0)
-        return mproc_fail_platform(err, "Cannot watch over the deadline of a process");
-    err = mproc_thread_create(watch_deadlines, NULL, STACK_SIZE, &monitor.thread);
-    if (err != MPROC_OK) {
-        mplat_watch_destroy(monitor.watch);
-        monitor.watch = NULL;
-    }
+        err = mproc_fail_platform(err, "Cannot watch over the deadline of a process");
+    else
+        err = mproc_thread_create(watch_deadlines, monitor, STACK_SIZE, &monitor->thread);
+    if (err == MPROC_OK)
+        current = monitor;
+    else
+        free_monitor(monitor);
     return err;
 }
 
 int mproc_monitor_reserve(void) {
-    int err = MPROC_OK;
+    mproc_monitor_collect();
     mproc_processes_lock();
-    if (!monitor.running)
-        err = start_thread();
-    if (err == MPROC_OK) {
-        monitor.running = true;
-        monitor.reserved++;
-    }
+    int err = current == NULL ? make_current() : MPROC_OK;
+    if (err == MPROC_OK)
+        reserved++;
     mproc_processes_unlock();
     return err;
 }
 
 void mproc_monitor_cancel(void) {
-    monitor.reserved--;
-    mplat_watch_wake(monitor.watch);
+    reserved--;
+    retire_if_idle();
 }
 
 void mproc_monitor_add(mproc_process_t *process, int64_t deadline_ms) {
     int64_t now = mplat_clock_ns();
     bool far = deadline_ms > (NEVER - now) / NS_PER_MS - 1;
-    monitor.reserved--;
+    reserved--;
     process->deadline_ns = far ? NEVER - 1 : now + deadline_ms * NS_PER_MS;
-    process->monitor_next = monitor.first;
-    monitor.first = process;
+    process->monitor_next = first;
+    first = process;
     /* Without the watch its end is only noticed later: by a join, or at the deadline. */
-    (void)mplat_watch_add_process(monitor.watch, process->system, process);
-    mplat_watch_wake(monitor.watch);
+    (void)mplat_watch_add_process(current->watch, process->system, process);
+    mplat_watch_wake(current->watch);
 }
 
 void mproc_monitor_remove(mproc_process_t *process) {
     if (process->deadline_ns == 0)
         return;
     unlist(process);
-    if (monitor.first == NULL)
-        mplat_watch_wake(monitor.watch);
+    retire_if_idle();
+}
+
+void mproc_monitor_collect(void) {
+    mproc_processes_lock();
+    monitor_t *leaving = retired;
+    retired = NULL;
+    mproc_processes_unlock();
+    while (leaving != NULL) {
+        monitor_t *next = leaving->next;
+        free_monitor(leaving);
+        leaving = next;
+    }
 }
 
 void mproc_monitor_end(void) {
-    mproc_thread_t *thread = NULL;
     mproc_processes_lock();
     /* What still runs is detached: it lives on, and nobody is left to keep its time. */
-    while (monitor.first != NULL)
-        mproc_monitor_remove(monitor.first);
-    thread = monitor.thread;
-    monitor.thread = NULL;
+    while (first != NULL)
+        mproc_monitor_remove(first);
     mproc_processes_unlock();
-    mproc_thread_join(&thread);
+    mproc_monitor_collect();
 }

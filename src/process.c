@@ -137,6 +137,7 @@ void mproc_process_destroy(mproc_process_t *process) {
     /* In a copy made by fork() the lock and the handles are not ours to touch. */
     if (process == NULL || process->role != MPROC_ROLE_CHILD || process->creator != mplat_self_pid())
         return;
+    bool deadline = process->plan.deadline_ms > 0;
     mproc_processes_lock();
     mproc_process_refresh(process);
     if (process->state == MPROC_STATE_STARTED && !process->plan.detached) {
@@ -150,4 +151,6 @@ void mproc_process_destroy(mproc_process_t *process) {
     if (process->users == 0)
         free_object(process);
     mproc_processes_unlock();
+    if (deadline)
+        mproc_monitor_collect();
 }
