@@ -9,6 +9,7 @@
 
 #include "child_host.h"
 
+/* How it ends when it could not even begin what it was told. */
 enum { EXIT_UNKNOWN_VERB = 99, EXIT_NOT_BEGUN = 98, EXIT_SPAWN_FAILED = 97 };
 
 typedef int verb_function_t(int argc, char **argv, mplat_link_t *link);
@@ -170,7 +171,8 @@ static int verb_fill_handles(int argc, char **argv, mplat_link_t *link) {
         err = mplat_null_open(&handle);
     }
     printf("%ld %d", count, err);
-    return 0;
+    fflush(stdout);
+    mplat_self_exit(0); /* what runs at a usual exit may want a handle */
 }
 
 /* Exit code 0 when so many MiB can be had and used, 1 when not. */
@@ -269,7 +271,7 @@ static int verb_leave(int argc, char **argv, mplat_link_t *link) {
     if (respawn(argv, false, &process, &below) != 0)
         return EXIT_SPAWN_FAILED;
     while (getchar() != EOF) {}
-    return 0;
+    mplat_self_exit(0); /* with the child and its link still there */
 }
 
 /* "chain N": passes messages on from N further levels below, each level adding its number behind them. */
@@ -373,9 +375,10 @@ int main(int argc, char **argv) {
     }
     host_utf8_args(&argc, &argv);
     host_binary_streams();
+    int code = EXIT_UNKNOWN_VERB;
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verbs[i].name, argv[1]) == 0)
-            return verbs[i].run(argc - 1, argv + 1, link);
-    fprintf(stderr, "child: no verb %s\n", argc > 1 ? argv[1] : "");
-    return EXIT_UNKNOWN_VERB;
+            code = verbs[i].run(argc - 1, argv + 1, link);
+    mplat_link_destroy(link);
+    return code;
 }

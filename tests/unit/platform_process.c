@@ -12,7 +12,7 @@ enum { SOON_MS = 10000 };
 
 TEST(platform_process, every_exit_code_is_told) {
     for (int code = 0; code <= 255; code++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "%d", code);
         CHECK_EQ_INT(child_run(CHILD_ARGS(code % 2 == 0 ? "exit" : "return", text)), code);
     }
