@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bell_eventfd.c: a bell is an eventfd that is only ever added to. Nobody reads it: the watch asks for edges. So a peer that
- * puts it into blocking mode or empties it cannot make the watch wait. Its counterpart is bell_socket.c. */
+/* bell_eventfd.c: a bell is an eventfd that is only ever added to. Nobody reads it: the watch asks for edges. So a
+ * peer that puts it into blocking mode or empties it cannot make the watch wait. Its counterpart is bell_socket.c. */
 #include "bell.h"
 #include "internal.h"
 #include "syscalls.h"

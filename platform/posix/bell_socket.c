@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bell_socket.c: a bell is a pair of sockets, and a byte on it a ring. Sockets and not a pipe, because with them each call
- * says that it must not wait; a pipe's mode belongs to both sides, and the peer could change it. Its counterpart is
- * bell_eventfd.c. */
+/* bell_socket.c: a bell is a pair of sockets, and a byte on it a ring. Sockets and not a pipe, because with them
+ * each call says that it must not wait; a pipe's mode belongs to both sides, and the peer could change it. Its
+ * counterpart is bell_eventfd.c. */
 #include "bell.h"
 #include "internal.h"
 #include "syscalls.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cgroup_linux.c: what this process's control groups grant it (processors) and what happened in them (kills for want of
- * memory). The counterpart of both is in machine_portable.c. */
+/* cgroup_linux.c: what this process's control groups grant it (processors) and what happened in them (kills for
+ * want of memory). The counterpart of both is in machine_portable.c. */
 #include "internal.h"
 #include "linux_abi.h"
 #include "platform/common/cgroup_parse.h"
@@ -22,7 +22,7 @@ static char *read_whole(const char *path, size_t *out_size) {
             return text;
         }
         free(text);
-        if (got < 0 || capacity > 4 * 1024 * 1024)
+        if (got < 0 || capacity > (size_t)4 * 1024 * 1024)
             return NULL;
         capacity *= 4;
     }
@@ -75,8 +75,8 @@ static int cut_to_quota(int count, const char *controller) {
 }
 
 static int affinity_count(void) {
-    /* The kernel refuses a mask that is too small for it, and tells how much it wrote; 8,192 is the most it can be built
-     * for on any architecture. The libraries' functions add nothing. */
+    /* The kernel refuses a mask that is too small for it, and tells how much it wrote; 8,192 is the most it can be
+     * built for on any architecture. The libraries' functions add nothing. */
     unsigned long mask[8192 / (CHAR_BIT * sizeof(unsigned long))];
     long size = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
     int count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crash.c: catches the signals by which a process crashes, tells the sink once, and lets the process die as it would have.
- * How a back-trace is made is in crash_unwind.c. */
+/* crash.c: catches the signals by which a process crashes, tells the sink once, and lets the process die as it
+ * would have. How a back-trace is made is in crash_unwind.c. */
 #include "crash.h"
 
 #include "internal.h"
@@ -15,8 +15,8 @@
 /* A handler that hangs (in a sink, or in the loader's lock that the crashed thread held) is ended after this. */
 #define GUARD_SECONDS 3
 
-/* In .bss: it costs nothing until a crash touches it. Unwinding takes some 10 KiB, the signal's own frame up to 11 KiB on
- * machines with the widest registers, and a sanitizer multiplies that. */
+/* In .bss: it costs nothing until a crash touches it. Unwinding takes some 10 KiB, the signal's own frame up to 11
+ * KiB on machines with the widest registers, and a sanitizer multiplies that. */
 static _Alignas(64) unsigned char handler_stack[64 * 1024];
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
@@ -93,7 +93,8 @@ static bool take_frame(uintptr_t address, void *context) {
     return true;
 }
 
-/* On a damaged stack the unwinder itself crashes, and without tables it aborts. What it has found until then is kept. */
+/* On a damaged stack the unwinder itself crashes, and without tables it aborts. What it has found until then is
+ * kept. */
 static void unwind_guarded(void) {
     sigset_t deadly;
     sigemptyset(&deadly);
@@ -112,8 +113,8 @@ static void unwind_guarded(void) {
 static void describe(int number, const siginfo_t *info, const void *signal_context) {
     mplat_crash_place_t place = mplat_crash_place(signal_context);
     crash.code = (uint32_t)number;
-    /* Only for these two is it the memory that was touched, and only where the system says why: a signal that somebody
-     * sent has no address, nor has a general protection fault, which Linux marks as 0x80. */
+    /* Only for these two is it the memory that was touched, and only where the system says why: a signal that
+     * somebody sent has no address, nor has a general protection fault, which Linux marks as 0x80. */
     if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0 && info->si_code != 0x80) {
         crash.has_address = 1;
         crash.address = (uintptr_t)info->si_addr;

@@ -108,11 +108,11 @@ bool mplat_crash_module(uintptr_t address, uintptr_t *out_base, char *path, size
     found_object_t object;
     memset(&object, 0, sizeof object);
     memset(path, 0, size);
-    if (&find_object == NULL)
-        dl_iterate_phdr(search_module, &search);
-    else if (find_object((void *)address, &object) == 0 && object.map != NULL)
+    /* Found, but without a link_map: our own for musl (unwind_object.c). */
+    bool exact = &find_object != NULL && find_object((void *)address, &object) == 0 && object.map != NULL;
+    if (exact)
         note_module(&search, (uintptr_t)object.map->l_addr, object.map->l_name);
-    else if (object.start != NULL) /* our own for musl, which knows no link_map (unwind_object.c) */
+    else if (&find_object == NULL || object.start != NULL)
         dl_iterate_phdr(search_module, &search);
     *out_base = search.base;
     return search.found;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crash_place_portable.c: what a crashing process can learn of itself on any system: the modules, by dladdr, which is on
- * every Unix (and in POSIX since 2024). Its counterpart is crash_place_linux.c. */
+/* crash_place_portable.c: what a crashing process can learn of itself on any system: the modules, by dladdr, which
+ * is on every Unix (and in POSIX since 2024). Its counterpart is crash_place_linux.c. */
 #include "crash.h"
 
 #include <dlfcn.h>
@@ -24,7 +24,8 @@ bool mplat_crash_follows_call(uintptr_t address) {
     return false;
 }
 
-/* An ELF program that is not position-independent has absolute addresses in its tables: {0x7f "ELF", … type at 16}. */
+/* An ELF program that is not position-independent has absolute addresses in its tables: {0x7f "ELF", … type at
+ * 16}. */
 static bool is_fixed_program(const unsigned char *image) {
     uint16_t type = 0;
     if (memcmp(image, "\177ELF", 4) != 0)

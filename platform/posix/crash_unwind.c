@@ -57,9 +57,9 @@ static bool is_chain(uintptr_t frame, uintptr_t *out_caller) {
            read_frame(*out_caller, &above, &back) && (above == 0 || above > *out_caller);
 }
 
-/* Code without tables and without frame pointers, as musl's own, uses the frame register for anything. Above it on the stack
- * are the addresses it returns to, with some that are left over from earlier calls, and the saved register: that is where
- * frames of somebody who keeps them begin. */
+/* Code without tables and without frame pointers, as musl's own, uses the frame register for anything. Above it on
+ * the stack are the addresses it returns to, with some that are left over from earlier calls, and the saved
+ * register: that is where frames of somebody who keeps them begin. */
 static void scan_stack(uintptr_t stack, uintptr_t frame, mplat_crash_take_t *take, void *context) {
     uintptr_t end = stack + SCAN_SIZE, caller = 0, word = 0;
     bool found = frame >= stack && frame < end && is_chain(frame, &caller);

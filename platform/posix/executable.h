@@ -3,8 +3,8 @@
 #ifndef MPLAT_POSIX_EXECUTABLE_H
 #define MPLAT_POSIX_EXECUTABLE_H
 
-/* mplat_executable_for_exec gives the path in *out_program. Where the child cannot find it out by itself, *out_owned is a
- * copy, which the caller frees and the marker carries; NULL otherwise. */
+/* mplat_executable_for_exec gives the path in *out_program. Where the child cannot find it out by itself,
+ * *out_owned is a copy, which the caller frees and the marker carries; NULL otherwise. */
 int mplat_executable_for_exec(char **out_owned, const char **out_program);
 
 #endif

@@ -12,51 +12,45 @@ mplat_failure_t mplat_failure(void) {
     return last_failure;
 }
 
+static const struct {
+    int os_code, err;
+} meanings[] = {
+    {EINVAL, MPLAT_EINVAL},
+    {EBADF, MPLAT_EINVAL},
+    {EDOM, MPLAT_EINVAL},
+    {ENOMEM, MPLAT_ENOMEM},
+    {ENOBUFS, MPLAT_ENOMEM},
+    {ENOSPC, MPLAT_ENOMEM}, /* on the file system that holds anonymous memory */
+    {ETIMEDOUT, MPLAT_ETIMEDOUT},
+    {ENOENT, MPLAT_ENOTFOUND},
+    {ENOTDIR, MPLAT_ENOTFOUND},
+    {ESRCH, MPLAT_ENOTFOUND},
+    {ELOOP, MPLAT_ENOTFOUND},
+    {EACCES, MPLAT_EACCESS},
+    {EPERM, MPLAT_EACCESS},
+    {EROFS, MPLAT_EACCESS},
+    {EMFILE, MPLAT_ENOHANDLES},
+    {ENFILE, MPLAT_ENOHANDLES},
+    {ETOOMANYREFS, MPLAT_ENOHANDLES},
+    {ENOSYS, MPLAT_ENOTSUP},
+    {EOPNOTSUPP, MPLAT_ENOTSUP},
+    {EPIPE, MPLAT_ECLOSED},
+    {ECONNRESET, MPLAT_ECLOSED},
+    {ENOTCONN, MPLAT_ECLOSED},
+    {E2BIG, MPLAT_ETOOBIG},
+    {ENAMETOOLONG, MPLAT_ETOOBIG},
+    {EMSGSIZE, MPLAT_ETOOBIG},
+    {EFBIG, MPLAT_ETOOBIG},
+    {EOVERFLOW, MPLAT_ETOOBIG},
+    {ENOEXEC, MPLAT_ENOEXEC},
+    {EAGAIN, MPLAT_ENOPROCS}, /* of fork, clone and pthread_create; every other call's is dealt with where it is made */
+};
+
 static int translate(int os_code) {
-    switch (os_code) {
-    case EINVAL:
-    case EBADF:
-    case EDOM:
-        return MPLAT_EINVAL;
-    case ENOMEM:
-    case ENOBUFS:
-    case ENOSPC: /* of the file system that holds anonymous memory */
-        return MPLAT_ENOMEM;
-    case ETIMEDOUT:
-        return MPLAT_ETIMEDOUT;
-    case ENOENT:
-    case ENOTDIR:
-    case ESRCH:
-    case ELOOP:
-        return MPLAT_ENOTFOUND;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return MPLAT_EACCESS;
-    case EAGAIN: /* of fork, clone and pthread_create; every other call's is dealt with where it is made */
-        return MPLAT_ENOPROCS;
-    case EMFILE:
-    case ENFILE:
-    case ETOOMANYREFS:
-        return MPLAT_ENOHANDLES;
-    case ENOSYS:
-    case EOPNOTSUPP:
-        return MPLAT_ENOTSUP;
-    case EPIPE:
-    case ECONNRESET:
-    case ENOTCONN:
-        return MPLAT_ECLOSED;
-    case E2BIG:
-    case ENAMETOOLONG:
-    case EMSGSIZE:
-    case EFBIG:
-    case EOVERFLOW:
-        return MPLAT_ETOOBIG;
-    case ENOEXEC:
-        return MPLAT_ENOEXEC;
-    default:
-        return MPLAT_ESYSTEM;
-    }
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+        if (meanings[i].os_code == os_code)
+            return meanings[i].err;
+    return MPLAT_ESYSTEM;
 }
 
 int mplat_fail_as(int err, int os_code, const char *step) {

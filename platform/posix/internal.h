@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* internal.h: what several files of the POSIX backend need: failures, deadlines, small threads. Not for other folders. */
+/* internal.h: what several files of the POSIX backend need: failures, deadlines, small threads. Not for other
+ * folders. */
 #ifndef MPLAT_POSIX_INTERNAL_H
 #define MPLAT_POSIX_INTERNAL_H
 
@@ -25,8 +26,8 @@ int64_t mplat_deadline_ms(int64_t timeout_ms);
 /* mplat_remaining_ns is what is left until deadline: never negative, except -1 for MPLAT_NO_DEADLINE. */
 int64_t mplat_remaining_ns(int64_t deadline);
 
-/* mplat_poll is poll until a deadline that no signal cuts short. It returns how many are ready, 0 after the deadline, -1
- * with errno. */
+/* mplat_poll is poll until a deadline that no signal cuts short. It returns how many are ready, 0 after the
+ * deadline, -1 with errno. */
 int mplat_poll(struct pollfd *fds, nfds_t count, int64_t deadline);
 
 /* mplat_poll_one waits for events on one descriptor: 0, MPLAT_ETIMEDOUT, or another error. */

@@ -22,9 +22,9 @@ static void after_fork_in_parent(void) {
     pthread_mutex_unlock(&lifeline.mutex);
 }
 
-/* A copy that the host forks is not the parent of our children: with the write end in its hands they would live as long
- * as the copy does. It makes a lifeline of its own when it spawns. The read end stays for now: the copy may be a child of
- * ours on its way to exec (spawn_fork.c), which needs it. */
+/* A copy that the host forks is not the parent of our children: with the write end in its hands they would live as
+ * long as the copy does. It makes a lifeline of its own when it spawns. The read end stays for now: the copy may
+ * be a child of ours on its way to exec (spawn_fork.c), which needs it. */
 static void after_fork_in_child(void) {
     mplat_close(lifeline.write_end);
     lifeline.write_end = -1;

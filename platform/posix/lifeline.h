@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lifeline.h: how a child learns, whatever it is doing, that its parent has ended. A pipe has one write end, which only the
- * parent holds and never writes to; when the parent ends in any way, the read end says so. */
+/* lifeline.h: how a child learns, whatever it is doing, that its parent has ended. A pipe has one write end, which
+ * only the parent holds and never writes to; when the parent ends in any way, the read end says so. */
 #ifndef MPLAT_POSIX_LIFELINE_H
 #define MPLAT_POSIX_LIFELINE_H
 
 /* mplat_lifeline_end gives the read end of this process's lifeline, for all its children; it stays the lifeline's. */
 int mplat_lifeline_end(int *out_fd);
 
-/* mplat_lifeline_arm makes this process die when MPLAT_LIFELINE_FD, which it owns from then on, says that the parent has
- * ended; also when it has ended already. */
+/* mplat_lifeline_arm makes this process die when MPLAT_LIFELINE_FD, which it owns from then on, says that the
+ * parent has ended; also when it has ended already. */
 int mplat_lifeline_arm(void);
 
 /* The two ways: lifeline_fasync.c (Linux) falls back to the second, lifeline_thread.c. 0, or -1 with errno. */

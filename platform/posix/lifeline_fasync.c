@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lifeline_fasync.c: Linux itself kills the child: the pipe is told to send SIGKILL when its state changes, which is when
- * the last write end closes. No thread, and no code of ours has to run at that moment. */
+/* lifeline_fasync.c: Linux itself kills the child: the pipe is told to send SIGKILL when its state changes, which
+ * is when the last write end closes. No thread, and no code of ours has to run at that moment. */
 #include "internal.h"
 #include "lifeline.h"
 #include "linux_abi.h"
@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 int mplat_lifeline_arm_fasync(void) {
-    /* The owner and the signal belong to the open file description, which all children of the parent share: each needs one
-     * of its own, and only opening anew makes it. */
+    /* The owner and the signal belong to the open file description, which all children of the parent share: each
+     * needs one of its own, and only opening anew makes it. */
     _Static_assert(MPLAT_LIFELINE_FD == 4, "the path is the lifeline's");
     static const char path[] = "/proc/self/fd/4";
     int own = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lifeline_thread.c: a thread that sleeps in read until the parent has ended. It kills its process as nothing else could:
- * the other threads may compute for ever with all signals blocked. */
+/* lifeline_thread.c: a thread that sleeps in read until the parent has ended. It kills its process as nothing else
+ * could: the other threads may compute for ever with all signals blocked. */
 #include "lifeline.h"
 #include "spawn.h"
 #include "syscalls.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link.c: whole messages and descriptors over a stream socket. It trusts nothing that comes in: a frame is checked before
- * memory is spent on it, and a descriptor that nobody asked for is closed. */
+/* link.c: whole messages and descriptors over a stream socket. It trusts nothing that comes in: a frame is checked
+ * before memory is spent on it, and a descriptor that nobody asked for is closed. */
 #include "link.h"
 
 #include "internal.h"
@@ -35,7 +35,8 @@ struct mplat_link {
     bool send_broken;    /* a part of a frame went out: nothing may follow it */
     bool receive_broken; /* what comes in is no frame */
 
-    /* The message that is coming in. Never a byte more: the socket is readable exactly when there is more to receive. */
+    /* The message that is coming in. Never a byte more: the socket is readable exactly when there is more to
+     * receive. */
     frame_t frame;
     size_t frame_used;
     unsigned char *body;

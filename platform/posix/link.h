@@ -5,7 +5,8 @@
 
 #include "platform/platform.h"
 
-/* mplat_link_create makes the parent's end as a link and gives the child's end as a descriptor for the caller to close. */
+/* mplat_link_create makes the parent's end as a link and gives the child's end as a descriptor for the caller to
+ * close. */
 int mplat_link_create(mplat_link_t **out_link, int *out_child_fd);
 
 /* mplat_link_adopt makes a link of a connected socket and owns it from then on, also on failure. */

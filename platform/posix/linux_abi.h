@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* linux_abi.h: numbers of the Linux kernel's interface that a C library's headers may be too old to have, or, as musl-gcc's,
- * come without. Only Linux files include it. */
+/* linux_abi.h: numbers of the Linux kernel's interface that a C library's headers may be too old to have, or, as
+ * musl-gcc's, come without. Only Linux files include it. */
 #ifndef MPLAT_POSIX_LINUX_ABI_H
 #define MPLAT_POSIX_LINUX_ABI_H
 
@@ -24,7 +24,8 @@
 #define SYS_epoll_pwait2 441
 #endif
 
-/* On a 32-bit system with 64-bit time only the new name of futex may be there; we pass 32-bit times to the old one. */
+/* On a 32-bit system with 64-bit time only the new name of futex may be there; we pass 32-bit times to the old
+ * one. */
 #ifndef SYS_futex
 #define SYS_futex SYS_futex_time64
 #endif

@@ -18,8 +18,9 @@ int64_t mplat_self_pid(void) {
 }
 
 int64_t mplat_parent_pid(void) {
-    /* The kernel gives a child of a dead parent to another process; only a changed answer shows that. Both numbers in one
-     * word, because a forked copy of this process has a parent of its own. Pids fit into 32 bits on every system. */
+    /* The kernel gives a child of a dead parent to another process; only a changed answer shows that. Both numbers
+     * in one word, because a forked copy of this process has a parent of its own. Pids fit into 32 bits on every
+     * system. */
     static _Atomic uint64_t known;
     uint64_t self = (uint32_t)getpid(), parent = (uint32_t)getppid();
     uint64_t first = atomic_load(&known);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* machine_portable.c: the executable, its build and the processors, where no system call tells of them. Its counterparts
- * are machine_linux.c and cgroup_linux.c. */
+/* machine_portable.c: the executable, its build and the processors, where no system call tells of them. Its
+ * counterparts are machine_linux.c and cgroup_linux.c. */
 #include "executable.h"
 #include "internal.h"
 #include "marker.h"
@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* No standard says how a program finds its own file. Some C libraries tell the path that exec was given (item 31 of the
- * auxiliary vector), or keep argv[0]; where they do not, these are NULL. */
+/* No standard says how a program finds its own file. Some C libraries tell the path that exec was given (item 31
+ * of the auxiliary vector), or keep argv[0]; where they do not, these are NULL. */
 #define EXECUTED_PATH 31
 extern unsigned long getauxval(unsigned long type) __attribute__((weak));
 extern char *program_invocation_name __attribute__((weak));

@@ -7,8 +7,8 @@
 
 #define MPLAT_MARKER_NAME "MPROC_LINK"
 
-/* The descriptors are fixed (spawn.h); the marker says which are there and which objects they are, so that a variable that
- * was copied, forged or damaged is told from one that belongs to this process. */
+/* The descriptors are fixed (spawn.h); the marker says which are there and which objects they are, so that a
+ * variable that was copied, forged or damaged is told from one that belongs to this process. */
 typedef struct mplat_marker {
     bool lifeline;
     uint64_t link_inode, lifeline_inode;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipe.c: byte pipes with deadlines and without SIGPIPE. Links, which carry whole messages and handles, are in link.c. */
+/* pipe.c: byte pipes with deadlines and without SIGPIPE. Links, which carry whole messages and handles, are in
+ * link.c. */
 #include "internal.h"
 #include "syscalls.h"
 
@@ -60,8 +61,8 @@ int mplat_pipe_write(mplat_handle_t pipe, const void *buf, size_t size, int64_t 
     int64_t deadline = mplat_deadline_ms(timeout_ms);
     int fd = mplat_fd(pipe);
     *out_size = 0;
-    /* In blocking mode a write of more than PIPE_BUF waits until all has gone out, whatever the deadline. Only this end is
-     * changed: the other has an open file description of its own. */
+    /* In blocking mode a write of more than PIPE_BUF waits until all has gone out, whatever the deadline. Only
+     * this end is changed: the other has an open file description of its own. */
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0))
         return mplat_fail(errno, "write pipe");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process.h: how spawning makes a process object, and what its two kinds (process_pidfd.c, process_thread.c) share. */
+/* process.h: how spawning makes a process object, and what its two kinds (process_pidfd.c, process_thread.c)
+ * share. */
 #ifndef MPLAT_POSIX_PROCESS_H
 #define MPLAT_POSIX_PROCESS_H
 
@@ -10,8 +11,8 @@
 /* mplat_process_prepare makes the object before there is a child, so that nothing is missing once there is one. */
 int mplat_process_prepare(bool own_group, mplat_process_t **out_process);
 
-/* mplat_process_adopt begins to watch a child. It owns pidfd (-1 where there is none) from then on. When it fails, the
- * child is killed and reaped. */
+/* mplat_process_adopt begins to watch a child. It owns pidfd (-1 where there is none) from then on. When it fails,
+ * the child is killed and reaped. */
 int mplat_process_adopt(mplat_process_t *process, pid_t pid, int pidfd);
 
 /* mplat_process_send sends a signal number; 0 also when the process has ended. */

@@ -37,8 +37,8 @@ static struct {
     mplat_process_t *first;
 } orphans = {.mutex = PTHREAD_MUTEX_INITIALIZER, .first = NULL};
 
-/* The kernel's struct rusage in longs: user and system time in seconds and microseconds, peak memory in KiB, and more. A
- * library with 64-bit time on a 32-bit system has another one. */
+/* The kernel's struct rusage in longs: user and system time in seconds and microseconds, peak memory in KiB, and
+ * more. A library with 64-bit time on a 32-bit system has another one. */
 typedef struct kernel_usage {
     long user[2], system[2], peak, rest[13];
 } kernel_usage_t;
@@ -52,8 +52,9 @@ static void note_usage(mplat_process_t *process, const kernel_usage_t *usage) {
     mplat_usage_t *out = &process->exit.usage;
     out->user_ns = to_ns(usage->user);
     out->system_ns = to_ns(usage->system);
-    /* At exec the kernel counts the memory that the child leaves as its own peak, and here that is the parent's: of a small
-     * child of a big parent only what was seen while it ran is true, or else no more than an upper bound is known. */
+    /* At exec the kernel counts the memory that the child leaves as its own peak, and here that is the parent's:
+     * of a small child of a big parent only what was seen while it ran is true, or else no more than an upper
+     * bound is known. */
     bool inherited = peak <= process->inherited_peak + PEAK_SLACK;
     out->peak_memory_bytes = inherited && process->seen_peak > 0 ? process->seen_peak : peak;
 }
@@ -68,7 +69,7 @@ static void try_reap(mplat_process_t *process) {
     long done = syscall(SYS_waitid, MPLAT_P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage);
     if (done < 0 && errno == EINVAL) /* an emulator that knows P_PID alone */
         done = syscall(SYS_waitid, P_PID, process->pid, &info, WEXITED | WNOHANG, &usage);
-    if (done == 0 && info.si_pid == 0)
+    if (done < 0 ? errno != ECHILD : info.si_pid == 0)
         return;
     if (done == 0) {
         how->kind = info.si_code == CLD_EXITED ? MPLAT_EXIT_EXITED : MPLAT_EXIT_SIGNALLED;
@@ -76,11 +77,9 @@ static void try_reap(mplat_process_t *process) {
         how->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
         how->core_dumped = info.si_code == CLD_DUMPED;
         note_usage(process, &usage);
-    } else if (errno == ECHILD) {
+    } else {
         how->kind = MPLAT_EXIT_LOST;
         how->usage.peak_memory_bytes = process->seen_peak;
-    } else {
-        return;
     }
     how->usage.ended_ns = mplat_clock_ns();
 }
@@ -100,8 +99,8 @@ static void *wait_for_orphan(void *argument) {
     return NULL;
 }
 
-/* A child that nobody looks at any more is reaped by a thread of its own; a host that destroys running children does so
- * with few. Without a thread it is reaped at a later spawn or destroy. */
+/* A child that nobody looks at any more is reaped by a thread of its own; a host that destroys running children
+ * does so with few. Without a thread it is reaped at a later spawn or destroy. */
 static void leave_to_itself(mplat_process_t *process) {
     if (mplat_sys.thread_start(wait_for_orphan, process, ORPHAN_STACK_SIZE) == 0)
         return;
@@ -198,13 +197,15 @@ int mplat_process_usage(mplat_process_t *process, mplat_usage_t *out_usage) {
     pthread_mutex_lock(&process->mutex);
     if (process->exit.kind == MPLAT_EXIT_RUNNING)
         try_reap(process);
-    mplat_usage_t usage = process->exit.usage;
-    /* Not reaped, so the number is still the child's: unless the host reaps what is not its own, and then the pidfd, asked
-     * after the reading, tells. */
-    if (process->exit.kind == MPLAT_EXIT_RUNNING && mplat_usage_read(process->pid, &usage) &&
-        syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) == 0)
-        process->seen_peak = usage.peak_memory_bytes;
-    *out_usage = usage;
+    *out_usage = process->exit.usage;
+    mplat_usage_t seen = process->exit.usage;
+    /* Not reaped, so the number is still the child's: unless the host reaps what is not its own, and then the pidfd,
+     * asked after the reading, tells. */
+    if (process->exit.kind == MPLAT_EXIT_RUNNING && mplat_usage_read(process->pid, &seen) &&
+        syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) == 0) {
+        process->seen_peak = seen.peak_memory_bytes;
+        *out_usage = seen;
+    }
     pthread_mutex_unlock(&process->mutex);
     return 0;
 }

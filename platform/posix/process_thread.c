@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_thread.c: a child seen by a thread that waits for it, and a pipe whose end tells everybody else. For systems
- * where a process is no descriptor. Its counterpart is process_pidfd.c. */
+/* process_thread.c: a child seen by a thread that waits for it, and a pipe whose end tells everybody else. For
+ * systems where a process is no descriptor. Its counterpart is process_pidfd.c. */
 #include "internal.h"
 #include "process.h"
 #include "syscalls.h"
@@ -63,7 +63,8 @@ static void reap(mplat_process_t *process) {
     int status = 0;
     struct rusage usage;
     mplat_exit_t *how = &process->exit;
-    /* wait4 is in no POSIX standard but on every system that has processes, and alone tells what one child has used. */
+    /* wait4 is in no POSIX standard but on every system that has processes, and alone tells what one child has
+     * used. */
     if (wait4(process->pid, &status, WNOHANG, &usage) != process->pid) {
         how->kind = MPLAT_EXIT_LOST;
     } else {
@@ -83,13 +84,14 @@ static void reap(mplat_process_t *process) {
 static void *watch_child(void *argument) {
     mplat_process_t *process = argument;
     siginfo_t info;
-    /* Waits first and reaps later, under the mutex: between the two the number still belongs to the child, so that a signal
-     * never goes to another process. */
+    /* Waits first and reaps later, under the mutex: between the two the number still belongs to the child, so that
+     * a signal never goes to another process. */
     while (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         continue;
     pthread_mutex_lock(&process->mutex);
     reap(process);
-    /* A byte that nobody reads, and not only the end of the pipe: a copy that the host forks has the write end, too. */
+    /* A byte that nobody reads, and not only the end of the pipe: a copy that the host forks has the write end,
+     * too. */
     ssize_t put = write(process->ended_end, "", 1);
     (void)put;
     mplat_close(process->ended_end);

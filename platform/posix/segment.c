@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* segment.c: anonymous shared memory, mapped. What a received handle really is, is looked at before it is believed. */
+/* segment.c: anonymous shared memory, mapped. What a received handle really is, is looked at before it is
+ * believed. */
 #include "segment.h"
 
 #include "internal.h"
@@ -70,10 +71,8 @@ int mplat_segment_open(mplat_handle_t handle, size_t size, mplat_segment_t **out
     if (fd < 0 || pages == 0)
         err = mplat_fail(EINVAL, "open segment");
     /* Sealed first, then looked at: in the other order it could shrink in between. */
-    else if (!mplat_memory_seal(fd))
-        err = mplat_fail_as(MPLAT_EMALFORMED, 0, "open segment that can shrink");
-    else if (fstat(fd, &status) != 0)
-        err = mplat_fail(errno, "open segment");
+    else if (!mplat_memory_seal(fd) || fstat(fd, &status) != 0)
+        err = mplat_fail_as(MPLAT_EMALFORMED, errno, "open segment that can shrink");
     else if (status.st_size < 0 || (uint64_t)status.st_size < pages)
         err = mplat_fail_as(MPLAT_EMALFORMED, 0, "open segment that is too small");
     else

@@ -49,14 +49,14 @@ typedef struct mplat_child_failure {
     int32_t os_code;
 } mplat_child_failure_t;
 
-/* mplat_child_become turns this process into the program of the plan; it returns only when that fails. Every signal is
- * blocked when it is called. The child may share the parent's memory, so it changes nothing but its own stack. *keep is a
- * descriptor that stays open, or -1; it may get another number. */
+/* mplat_child_become turns this process into the program of the plan; it returns only when that fails. Every
+ * signal is blocked when it is called. The child may share the parent's memory, so it changes nothing but its own
+ * stack. *keep is a descriptor that stays open, or -1; it may get another number. */
 mplat_child_failure_t mplat_child_become(const mplat_spawn_plan_t *plan, int *keep);
 
-/* mplat_os_process_start starts a child that becomes the program, and waits until it has: spawn_clone.c or spawn_fork.c. On
- * failure it returns -1 with errno, nothing is left of the child, and *out_failed_step tells how far it came. *out_pidfd is
- * -1 where starting gives none. */
+/* mplat_os_process_start starts a child that becomes the program, and waits until it has: spawn_clone.c or
+ * spawn_fork.c. On failure it returns -1 with errno, nothing is left of the child, and *out_failed_step tells how
+ * far it came. *out_pidfd is -1 where starting gives none. */
 pid_t mplat_os_process_start(const mplat_spawn_plan_t *plan, int *out_pidfd, int32_t *out_failed_step);
 
 /* mplat_process_start_by_fork is the one of spawn_fork.c, which spawn_clone.c falls back on. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn_child.c: what runs between fork and exec. Async-signal-safe calls only, no memory but the stack, no lock: the
- * child may share all of the parent's memory, and other threads of the parent run on. Not instrumented by sanitizers. */
+/* spawn_child.c: what runs between fork and exec. Async-signal-safe calls only, no memory but the stack, no lock:
+ * the child may share all of the parent's memory, and other threads of the parent run on. Not instrumented by
+ * sanitizers. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -10,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A child on a terminal that is stopped by its own group change or session would never report; all signals are blocked
- * here, and neither call sends one. */
+/* A child on a terminal that is stopped by its own group change or session would never report; all signals are
+ * blocked here, and neither call sends one. */
 static int set_group(const mplat_spawn_plan_t *plan) {
     if (plan->own_session)
         return setsid() < 0 ? -1 : 0;
@@ -27,9 +28,9 @@ static int out_of_the_way(int fd) {
     return fd >= MPLAT_FIRST_FREE_FD || fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, MPLAT_FIRST_FREE_FD);
 }
 
-/* Moves every source above every target first. That settles all permutations (stdout to stderr and back, a target that is
- * somebody's source, streams the parent has closed) and makes dup2 clear close-on-exec, which it leaves where source and
- * target are the same. */
+/* Moves every source above every target first. That settles all permutations (stdout to stderr and back, a target
+ * that is somebody's source, streams the parent has closed) and makes dup2 clear close-on-exec, which it leaves
+ * where source and target are the same. */
 static int set_streams(const mplat_spawn_plan_t *plan, int *keep) {
     int sources[MPLAT_FIRST_FREE_FD] = {plan->streams[0], plan->streams[1], plan->streams[2], plan->link,
                                         plan->lifeline};
@@ -75,8 +76,8 @@ static struct rlimit narrowed(struct rlimit limit, uint64_t value, rlim_t grace)
 static int set_limits(const mplat_limits_t *limits) {
     struct rlimit limit;
     if (limits->cpu_seconds > 0) {
-        /* At the hard limit of processor time comes SIGKILL, and where both are the same it comes first; a second apart
-         * the child gets its SIGXCPU. */
+        /* At the hard limit of processor time comes SIGKILL, and where both are the same it comes first; a second
+         * apart the child gets its SIGXCPU. */
         if (getrlimit(RLIMIT_CPU, &limit) != 0)
             return -1;
         limit = narrowed(limit, limits->cpu_seconds, 1);

@@ -30,8 +30,8 @@ static int parse_fd(const char *name) {
     return fd;
 }
 
-/* For kernels before 5.9, and for emulators. opendir takes memory, so the entries are read by hand: {inode, offset: 8 bytes
- * each, length: 2, type: 1, name}. */
+/* For kernels before 5.9, and for emulators. opendir takes memory, so the entries are read by hand: {inode,
+ * offset: 8 bytes each, length: 2, type: 1, name}. */
 static int close_listed(int first, int keep) {
     _Alignas(8) char entries[2048];
     int list = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

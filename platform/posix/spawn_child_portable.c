@@ -12,7 +12,8 @@
 int mplat_child_reset_signals(void) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigemptyset(&standard.sa_mask);
-    /* SIGRTMAX is the highest number everywhere; what cannot be set (SIGKILL, SIGSTOP, the library's own) is refused. */
+    /* SIGRTMAX is the highest number everywhere; what cannot be set (SIGKILL, SIGSTOP, the library's own) is
+     * refused. */
     for (int signal = 1; signal <= SIGRTMAX; signal++)
         sigaction(signal, &standard, NULL);
     return 0;
@@ -35,8 +36,8 @@ static int close_batch(int first, int count, int keep) {
 }
 
 int mplat_child_close(int first, int keep) {
-    /* The hard limit: a host may have lowered the soft one below what it has open. No host has more than a million open,
-     * and asking for more would take seconds where there is no limit. */
+    /* The hard limit: a host may have lowered the soft one below what it has open. No host has more than a million
+     * open, and asking for more would take seconds where there is no limit. */
     struct rlimit limit;
     int end = 1 << 20;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < (rlim_t)end)

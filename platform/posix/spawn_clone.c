@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn_clone.c: starts a child on Linux without copying the parent: it borrows the parent's memory until exec, as vfork's
- * does, but on a stack of its own. Its counterpart is spawn_fork.c. */
+/* spawn_clone.c: starts a child on Linux without copying the parent: it borrows the parent's memory until exec, as
+ * vfork's does, but on a stack of its own. Its counterpart is spawn_fork.c. */
 #include "linux_abi.h"
 #include "process.h"
 #include "spawn.h"
@@ -25,8 +25,9 @@ static int run_child(void *argument) {
     _exit(127);
 }
 
-/* All signals are blocked, also those the C library keeps for itself and would not let us block: a handler in the child
- * would run in the parent's memory, as a thread that is not there. Cancellation is a signal too, and open is such a point. */
+/* All signals are blocked, also those the C library keeps for itself and would not let us block: a handler in the
+ * child would run in the parent's memory, as a thread that is not there. Cancellation is a signal too, and open is
+ * such a point. */
 static pid_t start_blocked(child_t *child, int *out_pidfd) {
     /* On this thread's own stack, which sleeps: nothing to map or unmap, and no second thread in the way. */
     _Alignas(16) unsigned char stack[STACK_SIZE];

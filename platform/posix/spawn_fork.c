@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn_fork.c: starts a child with fork, which every system has; it costs more the more memory the parent has touched.
- * Its counterpart is spawn_clone.c. */
+/* spawn_fork.c: starts a child with fork, which every system has; it costs more the more memory the parent has
+ * touched. Its counterpart is spawn_clone.c. */
 #include "internal.h"
 #include "process.h"
 #include "spawn.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* symbol.c: finds a function's name in an ELF file's symbol table. The file may be anything: every number in it is checked
- * before use, and it is read, not mapped, so that cutting it short meanwhile is a short read and not a SIGBUS. */
+/* symbol.c: finds a function's name in an ELF file's symbol table. The file may be anything: every number in it is
+ * checked before use, and it is read, not mapped, so that cutting it short meanwhile is a short read and not a
+ * SIGBUS. */
 #include "internal.h"
 #include "syscalls.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree_proc.c: a process and its living descendants, as /proc lists them. All are stopped first, so that none can make
- * another one while the list is read. Its counterpart is tree_group.c. */
+/* tree_proc.c: a process and its living descendants, as /proc lists them. All are stopped first, so that none can
+ * make another one while the list is read. Its counterpart is tree_group.c. */
 #include "internal.h"
 #include "linux_abi.h"
 #include "process.h"
@@ -47,7 +47,8 @@ static bool has_member(const tree_t *tree, pid_t pid) {
     return false;
 }
 
-/* Signals exactly the process that was listed: the pidfd cannot change any more once the start time has been compared. */
+/* Signals exactly the process that was listed: the pidfd cannot change any more once the start time has been
+ * compared. */
 static void send_to(const member_t *member, int number) {
     mplat_stat_t stat;
     int pidfd = (int)syscall(SYS_pidfd_open, member->pid, 0);

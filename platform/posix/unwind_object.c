@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unwind_object.c: what a compiler that was built for glibc asks of the C library, for use with musl, which lacks it: the
- * unwind table of the module that an address is in. Built only where linking fails without it. */
+/* unwind_object.c: what a compiler that was built for glibc asks of the C library, for use with musl, which lacks
+ * it: the unwind table of the module that an address is in. Built only where linking fails without it. */
 #include <link.h>
 #include <stdint.h>
 #include <string.h>

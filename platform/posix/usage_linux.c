@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 bool mplat_stat_parse(const char *text, mplat_stat_t *out_stat) {
-    /* "12 (name) S 1 …": the name is the program's choice and may hold spaces and parentheses; nothing behind it does. */
+    /* "12 (name) S 1 …": the name is the program's choice and may hold spaces and parentheses; nothing behind it
+     * does. */
     const char *at = strrchr(text, ')');
     unsigned long long fields[20];
     if (at == NULL || at[1] != ' ' || at[2] == '\0' || at[3] != ' ')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wake_futex.c: sleeping on a word of shared memory with Linux's futexes, which need no object at all. Its counterpart is
- * wake_socket.c. */
+/* wake_futex.c: sleeping on a word of shared memory with Linux's futexes, which need no object at all. Its
+ * counterpart is wake_socket.c. */
 #include "internal.h"
 #include "linux_abi.h"
 
@@ -31,8 +31,8 @@ int mplat_wake_open(const mplat_handle_t *handles, size_t count, mplat_wake_t **
 }
 
 int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns) {
-    /* The old call's time is two longs, whatever the C library's struct timespec is; it counts from now. A wait that has
-     * been cut short for being too long for it is one that ended for no reason. */
+    /* The old call's time is two longs, whatever the C library's struct timespec is; it counts from now. A wait
+     * that has been cut short for being too long for it is one that ended for no reason. */
     struct {
         long seconds, nanoseconds;
     } span = {0, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wake_socket.c: sleeping on a word of shared memory where there are no futexes: a byte on a pair of sockets wakes. Sockets
- * and not a pipe, for the reason that bell_socket.c gives. Its counterpart is wake_futex.c. */
+/* wake_socket.c: sleeping on a word of shared memory where there are no futexes: a byte on a pair of sockets
+ * wakes. Sockets and not a pipe, for the reason that bell_socket.c gives. Its counterpart is wake_futex.c. */
 #include "internal.h"
 #include "syscalls.h"
 
@@ -49,7 +49,8 @@ int mplat_wake_open(const mplat_handle_t *handles, size_t count, mplat_wake_t **
 
 int mplat_wake_wait(mplat_wake_t *wake, _Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns) {
     int64_t deadline = mplat_deadline_ns(timeout_ns);
-    /* The waker changes the word before it sends, so a byte that comes after this look is for a later change at worst. */
+    /* The waker changes the word before it sends, so a byte that comes after this look is for a later change at
+     * worst. */
     if (atomic_load(word) != expected)
         return 0;
     int err = mplat_poll_one(wake->heard, POLLIN, deadline, "wait for wake");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch_epoll.c: waiting for exits, bells and links with epoll: its cost does not grow with their number. Its counterpart is
- * watch_poll.c. */
+/* watch_epoll.c: waiting for exits, bells and links with epoll: its cost does not grow with their number. Its
+ * counterpart is watch_poll.c. */
 #include "bell.h"
 #include "internal.h"
 #include "linux_abi.h"

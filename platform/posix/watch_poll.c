@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch_poll.c: waiting for exits, bells and links with poll, which every system has. Its counterpart is watch_epoll.c. */
+/* watch_poll.c: waiting for exits, bells and links with poll, which every system has. Its counterpart is
+ * watch_epoll.c. */
 #include "bell.h"
 #include "internal.h"
 #include "process.h"
@@ -105,7 +106,8 @@ void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
     remove_object(watch, link);
 }
 
-/* Copies what is watched into the arrays of the wait, beginning at another slot each time. The caller holds the mutex. */
+/* Copies what is watched into the arrays of the wait, beginning at another slot each time. The caller holds the
+ * mutex. */
 static bool prepare(mplat_watch_t *watch, size_t *out_count) {
     size_t capacity = watch->slots.capacity, used = 1;
     if (watch->room < capacity + 1) {

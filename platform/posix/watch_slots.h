@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch_slots.h: what a watch waits for, as a table. The two kinds of watch (watch_epoll.c, watch_poll.c) share it. */
+/* watch_slots.h: what a watch waits for, as a table. The two kinds of watch (watch_epoll.c, watch_poll.c) share
+ * it. */
 #ifndef MPLAT_POSIX_WATCH_SLOTS_H
 #define MPLAT_POSIX_WATCH_SLOTS_H
 
@@ -27,7 +28,8 @@ mplat_watch_slot_t *mplat_watch_slots_take(mplat_watch_slots_t *slots, const voi
 /* mplat_watch_slots_find looks for an object; NULL when it is not watched. */
 mplat_watch_slot_t *mplat_watch_slots_find(const mplat_watch_slots_t *slots, const void *object);
 
-/* A ticket names one use of one slot, so that what was seen of a slot before is told from what it holds now. Never 0. */
+/* A ticket names one use of one slot, so that what was seen of a slot before is told from what it holds now. Never
+ * 0. */
 uint64_t mplat_watch_slots_ticket(const mplat_watch_slots_t *slots, const mplat_watch_slot_t *slot);
 
 /* mplat_watch_slots_lookup is NULL when the ticket's use of the slot is over. */
