@@ -134,7 +134,7 @@ static void close_both(void *state) {
 
 const bench_case_t case_pool_exchange_64_mib = {
     .name = "pool-64mib",
-    .what = "64 MiB to a worker and back, result written in place; limit: by hand, piece by piece, warm shared memory",
+    .what = "64 MiB to a worker and back, result written in place; limit: by hand through warm shared memory",
     .unit = "GiB/s",
     .rule = BENCH_RATIO_AT_LEAST,
     .bound = 0.6,

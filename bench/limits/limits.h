@@ -32,8 +32,7 @@ void ring_close(ring_pair_t *rings);
 /* ---- large payloads through warm shared memory: copied in by us, copied on by a worker, read where they are ---- */
 typedef struct exchange exchange_t;
 
-/* workers is 1 or 2; payload is the size of one message. With one slot a worker takes a message while it is still being
- * written, piece by piece; with more it has whole messages, `slots` of them under way. */
+/* workers is 1 or 2; payload is the size of one message; each worker has room for `slots` of them under way. */
 int exchange_open(int workers, int slots, size_t payload, exchange_t **out_exchange);
 int exchange_run(exchange_t *exchange, const void *payload, int count);
 void exchange_close(exchange_t *exchange);
