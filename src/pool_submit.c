@@ -67,10 +67,12 @@ static size_t input_offset(size_t args_size) {
     return (args_size + 15) & ~(size_t)15;
 }
 
+/* Raw input is copied, unless the caller waits for the end and its own memory stays until then: touching fresh memory for a
+ * large copy would cost more than all the rest. */
 static mproc_result_t *make_job(mproc_pool_t *pool, const mproc_task_t *task, const mproc_buffer_t *args,
-                                const mproc_task_options_t *options) {
+                                const mproc_task_options_t *options, bool await) {
     size_t offset = input_offset(args->size);
-    size_t payload = options->input_size > 0 ? offset + options->input_size : args->size;
+    size_t payload = options->input_size > 0 && !await ? offset + options->input_size : args->size;
     mproc_result_t *job = options->input_size > SIZE_MAX - offset ? NULL : mproc_core_job(pool, payload);
     if (job == NULL) {
         (void)mproc_fail_memory("a task");
@@ -84,8 +86,9 @@ static mproc_result_t *make_job(mproc_pool_t *pool, const mproc_task_t *task, co
         job->unit.work.args_size = args->size;
     }
     if (options->input_size > 0) {
-        memcpy(room + offset, options->input, options->input_size);
-        job->unit.work.input = room + offset;
+        if (!await)
+            memcpy(room + offset, options->input, options->input_size);
+        job->unit.work.input = await ? options->input : room + offset;
         job->unit.work.input_size = options->input_size;
     }
     return job;
@@ -117,7 +120,7 @@ static int submit(mproc_pool_t *pool, const mproc_task_t *task, const mproc_buff
     int err = mproc_pool_admit(pool);
     if (err != MPROC_OK)
         return err;
-    mproc_result_t *job = make_job(pool, task, args, options);
+    mproc_result_t *job = make_job(pool, task, args, options, await);
     if (job == NULL)
         return MPROC_ENOMEM;
     err = mproc_task_options_apply(pool, job, options);
