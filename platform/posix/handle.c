@@ -23,6 +23,21 @@ void mplat_close(int fd) {
     errno = saved;
 }
 
+int mplat_above_streams(int fds[2]) {
+    for (int i = 0; i < 2; i++) {
+        if (fds[i] > STDERR_FILENO)
+            continue;
+        int moved = fcntl(fds[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        mplat_close(fds[i]);
+        fds[i] = moved;
+        if (moved < 0) {
+            mplat_close(fds[1 - i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 void mplat_handle_close(mplat_handle_t *handle) {
     mplat_close(mplat_fd(*handle));
     *handle = MPLAT_NO_HANDLE;

@@ -10,11 +10,11 @@
 #include <time.h>
 
 int mplat_os_pipe(int fds[2]) {
-    return pipe2(fds, O_CLOEXEC);
+    return pipe2(fds, O_CLOEXEC) != 0 ? -1 : mplat_above_streams(fds);
 }
 
 int mplat_os_socket_pair(int fds[2]) {
-    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0 ? -1 : mplat_above_streams(fds);
 }
 
 int mplat_os_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ns) {

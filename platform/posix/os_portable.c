@@ -24,11 +24,11 @@ static int set_cloexec(int fds[2]) {
 }
 
 int mplat_os_pipe(int fds[2]) {
-    return pipe(fds) != 0 ? -1 : set_cloexec(fds);
+    return pipe(fds) != 0 || set_cloexec(fds) != 0 ? -1 : mplat_above_streams(fds);
 }
 
 int mplat_os_socket_pair(int fds[2]) {
-    return socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ? -1 : set_cloexec(fds);
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || set_cloexec(fds) != 0 ? -1 : mplat_above_streams(fds);
 }
 
 int mplat_os_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ns) {

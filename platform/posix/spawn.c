@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern char **environ;
+extern char **environ; /* NOLINT(readability-redundant-declaration): only some headers have it */
 
 /* One spawn on its way; each member is "none" until its step has made it. */
 typedef struct spawn {
@@ -105,10 +105,10 @@ static int plan_environment(spawn_t *spawn) {
     spawn->environment = mplat_sys.allocate((from_count + added_count + 2) * sizeof *spawn->environment);
     if (spawn->environment == NULL)
         return mplat_fail_as(MPLAT_ENOMEM, ENOMEM, "copy environment");
-    for (size_t i = 0; i < from_count; i++)
+    for (size_t i = 0; from != NULL && i < from_count; i++)
         if (!is_changed(from[i], marker) && !is_changed(from[i], changes))
             spawn->environment[used++] = from[i];
-    for (size_t i = 0; i < added_count; i++)
+    for (size_t i = 0; added != NULL && i < added_count; i++)
         if (!is_changed(added[i], marker) &&
             !(own && (strchr(added[i], '=') == NULL || is_changed(added[i], added + i + 1))))
             spawn->environment[used++] = added[i];
@@ -119,11 +119,19 @@ static int plan_environment(spawn_t *spawn) {
     return write_marker(spawn);
 }
 
+/* Under the number of a stream that the host has closed there may be anything since, our own descriptors for one: what exec
+ * would close is no stream. */
+static bool has_stream(int fd) {
+    int flags = fcntl(fd, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
 static int plan_streams(spawn_t *spawn) {
     for (int i = 0; i < 3; i++) {
         const mplat_stdio_t *stream = &spawn->options->stdio[i];
         int fd = stream->kind == MPLAT_STDIO_HANDLE ? mplat_fd(stream->handle) : i;
-        bool open = stream->kind != MPLAT_STDIO_NULL && fcntl(fd, F_GETFD) >= 0;
+        bool open = stream->kind == MPLAT_STDIO_INHERIT ? has_stream(i)
+                                                        : stream->kind == MPLAT_STDIO_HANDLE && fcntl(fd, F_GETFD) >= 0;
         if (stream->kind == MPLAT_STDIO_HANDLE && !open)
             return mplat_fail(EBADF, "set standard stream");
         spawn->plan.streams[i] = open ? fd : -1;

@@ -56,6 +56,10 @@ int mplat_os_event_create(void);
 int mplat_os_epoll_create(void);
 int mplat_os_epoll_add(int epoll, int fd, uint32_t events, uint64_t key);
 
+/* mplat_above_streams moves a new pair out of the numbers of standard streams: what a host that has closed these prints all
+ * the same must not get into a link or a lifeline. On failure -1 with errno, and both are closed. (handle.c) */
+int mplat_above_streams(int fds[2]);
+
 /* mplat_os_thread_start starts a detached thread with every signal blocked, so that none of the host's handlers runs on
  * its small stack. (threads.c) */
 int mplat_os_thread_start(void *(*run)(void *), void *argument, size_t stack);

@@ -27,6 +27,33 @@ MPROC_TASK(guest_describe) {
     return mproc_call_return(call, text);
 }
 
+MPROC_TASK(guest_chatter) {
+    printf("the output\n");
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "the diagnosis\n");
+    host_sleep_ms(30);
+    return mproc_call_return(call, getchar() == EOF ? "rested" : "disturbed");
+}
+
+/* Has no streams, prints all the same, and starts a child that does so too. */
+MPROC_TASK(guest_without_streams) {
+    const mproc_value_t *value = NULL;
+    mproc_process_t *process = NULL;
+    host_close_streams();
+    int err = mproc_process_create(&(mproc_process_options_t){.target = &guest_chatter, .result = true}, &process);
+    if (err == MPROC_OK)
+        err = mproc_process_start(process);
+    printf("the parent's output\n");
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "the parent's diagnosis\n");
+    if (err == MPROC_OK)
+        err = mproc_process_result(process, -1, &value);
+    err = err == MPROC_OK ? mproc_call_return(call, value)
+                          : mproc_call_fail(call, err, "%s", mproc_last_error()->message);
+    mproc_process_destroy(process);
+    return err;
+}
+
 static void warm_up(void) {
     warm_up_with(&guest_nothing);
 }
@@ -113,4 +140,13 @@ TEST(process_guest, says_so_when_the_handle_table_is_full) {
 TEST(process_guest, second_init_changes_nothing) {
     CHECK_OK(mproc_init(NULL, NULL));
     CHECK_EQ_INT(run_code(&(mproc_process_options_t){.target = &guest_nothing}), 0);
+}
+
+TEST(process_guest, may_have_closed_its_standard_streams) {
+    mproc_process_options_t options = {
+        .target = &guest_without_streams, .result = true, .standard_input = {.kind = MPROC_STDIO_NULL}};
+    mproc_process_t *process = ended(&options);
+    CHECK_EQ_STR(error_text(process), "(none)");
+    CHECK_EQ_STR(result_repr(process), "'rested'");
+    mproc_process_destroy(process);
 }

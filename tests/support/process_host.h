@@ -49,6 +49,10 @@ int host_write_everywhere(const void *data, size_t size);
 /* host_close_output closes standard output under the C library's feet. */
 void host_close_output(void);
 
+/* host_close_streams closes all three standard streams; what is opened next gets their numbers. Nothing on Windows, where
+ * they have none. */
+void host_close_streams(void);
+
 /* host_count_handles counts the open handles of this process; host_handle_is_open tells of one. */
 size_t host_count_handles(void);
 bool host_handle_is_open(intptr_t handle);

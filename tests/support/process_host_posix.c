@@ -201,6 +201,11 @@ void host_describe(char *buf, size_t size) {
                    getpriority(PRIO_PROCESS, 0));
 }
 
+void host_close_streams(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        close(fd);
+}
+
 static volatile sig_atomic_t alarms;
 
 static void count_alarm(int number) {
