@@ -125,6 +125,14 @@ int child_run(const char *const *argv) {
     return code;
 }
 
+const char *child_output_of(mplat_spawn_options_t options) {
+    child_t child = child_start_captured(options);
+    const char *output = child_output(&child, -1, NULL);
+    CHECK_EQ_INT(child_exit_code(&child), 0);
+    child_end(&child);
+    return output;
+}
+
 void child_end(child_t *child) {
     if (child->process != NULL) {
         mplat_process_signal(child->process, MPLAT_SIGNAL_KILL);

@@ -52,6 +52,9 @@ int child_exit_code(child_t *child);
 /* child_run starts the test child with argv, and gives its exit code. */
 int child_run(const char *const *argv);
 
+/* child_output_of runs the test child with options to its end, which has to be exit code 0, and gives what it wrote. */
+const char *child_output_of(mplat_spawn_options_t options);
+
 /* child_end kills what still runs, and frees everything. */
 void child_end(child_t *child);
 

@@ -56,17 +56,8 @@ static bool has_text(const char *output, const char *expected) {
     return found;
 }
 
-/* Runs the child with these options and gives what it wrote. */
-static const char *output_of(mplat_spawn_options_t options) {
-    child_t child = child_start_captured(options);
-    const char *output = child_output(&child, -1, NULL);
-    CHECK_EQ_INT(child_exit_code(&child), 0);
-    child_end(&child);
-    return output;
-}
-
 static void check_arguments(const char *const *argv) {
-    check_texts(output_of(child_options(argv)), argv + 2);
+    check_texts(child_output_of(child_options(argv)), argv + 2);
 }
 
 TEST(platform_spawn, plain_arguments_arrive) {
@@ -110,7 +101,7 @@ TEST(platform_spawn, environment_is_a_copy_without_one_given) {
     char *const *mine = host_environment();
     REQUIRE(mine[0] != NULL);
     static char before[1 << 18];
-    snprintf(before, sizeof before, "%s", output_of(child_options(CHILD_ARGS("env"))));
+    snprintf(before, sizeof before, "%s", child_output_of(child_options(CHILD_ARGS("env"))));
     for (size_t i = 0; mine[i] != NULL; i++)
         if (mine[i][0] != '=' && !has_text(before, mine[i]))
             FAIL("%s is missing", mine[i]);
@@ -119,7 +110,7 @@ TEST(platform_spawn, environment_is_a_copy_without_one_given) {
 TEST(platform_spawn, environment_is_replaced_by_the_one_given) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
     options.environment = (const char *const[]){"MPROC_B=2", "MPROC_A=a b=\xC3\xA4", "MPROC_C=", NULL};
-    const char *output = output_of(options);
+    const char *output = child_output_of(options);
     CHECK(has_text(output, "MPROC_B=2"));
     CHECK(has_text(output, "MPROC_A=a b=\xC3\xA4"));
     CHECK(has_text(output, "MPROC_C="));
@@ -132,10 +123,10 @@ TEST(platform_spawn, environment_is_replaced_by_the_one_given) {
 TEST(platform_spawn, changes_to_the_environment_keep_the_rest) {
     const char *removed = host_has_signals() ? "HOME" : "OS";
     mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
-    size_t before = count_texts(output_of(options));
+    size_t before = count_texts(child_output_of(options));
     options.environment = (const char *const[]){"MPROC_ADDED=1", "MPROC_ADDED=2", "MPROC_GONE=1", "MPROC_GONE", NULL};
     options.environment_changes = true;
-    const char *output = output_of(options);
+    const char *output = child_output_of(options);
     CHECK(has_text(output, "MPROC_ADDED=2"));
     CHECK(!has_text(output, "MPROC_ADDED=1"));
     CHECK(!has_text(output, "MPROC_GONE=1"));
@@ -144,15 +135,15 @@ TEST(platform_spawn, changes_to_the_environment_keep_the_rest) {
     if (getenv(removed) == NULL)
         return;
     options.environment = (const char *const[]){removed, "MPROC_NEVER_WAS", NULL};
-    CHECK_EQ_UINT(count_texts(output_of(options)), before - 1);
+    CHECK_EQ_UINT(count_texts(child_output_of(options)), before - 1);
     options.environment = (const char *const[]){NULL};
-    CHECK_EQ_UINT(count_texts(output_of(options)), before);
+    CHECK_EQ_UINT(count_texts(child_output_of(options)), before);
 }
 
 TEST(platform_spawn, empty_environment_is_possible) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
     options.environment = (const char *const[]){NULL};
-    const char *output = output_of(options);
+    const char *output = child_output_of(options);
     /* Windows programs cannot start without some variables; where there are none, none must come. */
     if (host_has_signals())
         CHECK_EQ_STR(output, "");
@@ -161,9 +152,9 @@ TEST(platform_spawn, empty_environment_is_possible) {
 TEST(platform_spawn, environment_of_a_linked_child_has_no_trace_of_the_link) {
     static char plain[1 << 18];
     mplat_spawn_options_t options = child_options(CHILD_ARGS("env"));
-    snprintf(plain, sizeof plain, "%s", output_of(options));
+    snprintf(plain, sizeof plain, "%s", child_output_of(options));
     options.link = true;
-    const char *linked = output_of(options);
+    const char *linked = child_output_of(options);
     CHECK_EQ_UINT(count_texts(linked), count_texts(plain));
     const char *rest = plain;
     for (char *text = next_text(&rest); text != NULL; text = next_text(&rest)) {
@@ -176,10 +167,10 @@ TEST(platform_spawn, directory_is_as_asked) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("directory"));
     char mine[4096];
     REQUIRE(host_directory(mine, sizeof mine));
-    CHECK_EQ_STR(output_of(options), mine);
+    CHECK_EQ_STR(child_output_of(options), mine);
 
     options.directory = test_temp_dir();
-    const char *output = output_of(options);
+    const char *output = child_output_of(options);
     const char *name = strrchr(test_temp_dir(), host_has_signals() ? '/' : '\\');
     REQUIRE(name != NULL);
     CHECK_HAS_STR(output, name + 1);
@@ -203,7 +194,7 @@ TEST(platform_spawn, program_may_be_relative_to_the_directory) {
 
 TEST(platform_spawn, no_program_means_the_running_one) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("again", "executable"));
-    const char *output = output_of(options);
+    const char *output = child_output_of(options);
     const char *name = strrchr(child_program(), '/');
     REQUIRE(name != NULL);
     CHECK_HAS_STR(output, name + 1);
@@ -235,7 +226,7 @@ TEST(platform_spawn, streams_go_where_they_are_sent) {
 TEST(platform_spawn, null_input_is_at_its_end) {
     mplat_spawn_options_t options = child_options(CHILD_ARGS("cat"));
     options.stdio[0].kind = MPLAT_STDIO_NULL;
-    CHECK_EQ_STR(output_of(options), "");
+    CHECK_EQ_STR(child_output_of(options), "");
 }
 
 /* The streams themselves are often the lowest handles, which the child's own streams want to be. */
@@ -395,120 +386,6 @@ TEST(platform_spawn, failures_do_not_disturb_a_running_child) {
     child_tell(&child, "exit 3");
     CHECK_EQ_INT(child_exit_code(&child), 3);
     child_end(&child);
-}
-
-static int run_with_memory(uint64_t bytes) {
-    mplat_spawn_options_t options = child_options(CHILD_ARGS("allocate", "512"));
-    options.limits.memory_bytes = bytes;
-    child_t child = child_start(&options);
-    int code = child_exit_code(&child);
-    child_end(&child);
-    return code;
-}
-
-TEST(platform_spawn, memory_limit_holds) {
-    if (test_on_wine() || test_time_scale() > 1)
-        SKIP("wine does not enforce job limits; a sanitizer needs terabytes of addresses");
-    CHECK_EQ_INT(run_with_memory(0), 0);
-    CHECK_EQ_INT(run_with_memory((uint64_t)256 << 20), 1);
-    CHECK_EQ_INT(run_with_memory((uint64_t)4096 << 20), 0);
-}
-
-TEST(platform_spawn, processor_time_limit_holds) {
-    if (test_on_wine())
-        SKIP("wine does not enforce job limits");
-    mplat_spawn_options_t options = child_options(CHILD_ARGS("compute", "20000"));
-    options.limits.cpu_seconds = 1;
-    child_t child = child_start(&options);
-    mplat_exit_t how = child_exit(&child);
-    CHECK(how.kind == MPLAT_EXIT_SIGNALLED || (!host_has_signals() && how.code != 0));
-    CHECK(how.usage.user_ns + how.usage.system_ns >= INT64_C(500000000)); /* counted by ticks: roughly */
-    if (host_has_signals())
-        CHECK_EQ_STR(mplat_signal_name((uint32_t)how.signal), "SIGXCPU");
-    child_end(&child);
-}
-
-TEST(platform_spawn, open_files_limit_holds) {
-    if (!host_has_signals())
-        SKIP("this system has no limit of handles");
-    mplat_spawn_options_t options = child_options(CHILD_ARGS("fill-handles", "1000"));
-    options.limits.open_files = 50;
-    long count = 0;
-    int err = 0;
-    CHECK_EQ_INT(sscanf(output_of(options), "%ld %d", &count, &err), 2);
-    CHECK(count > 30 && count <= 50);
-    CHECK_EQ_INT(err, MPLAT_ENOHANDLES);
-}
-
-static int priority_of(mplat_priority_t priority) {
-    mplat_spawn_options_t options = child_options(CHILD_ARGS("priority"));
-    options.priority = priority;
-    child_t child = child_start(&options);
-    int seen = child_exit_code(&child);
-    child_end(&child);
-    return seen;
-}
-
-TEST(platform_spawn, priority_is_as_asked) {
-    if (test_on_wine())
-        SKIP("wine ignores the class that CreateProcess is given");
-    if (host_priority() != MPLAT_PRIORITY_NORMAL)
-        SKIP("these tests run at a priority of their own");
-    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_INHERIT), MPLAT_PRIORITY_NORMAL);
-    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_IDLE), MPLAT_PRIORITY_IDLE);
-    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_LOW), MPLAT_PRIORITY_LOW);
-    CHECK_EQ_INT(priority_of(MPLAT_PRIORITY_NORMAL), MPLAT_PRIORITY_NORMAL);
-}
-
-TEST(platform_spawn, high_priority_works_or_says_that_a_right_is_missing) {
-    if (test_on_wine())
-        SKIP("wine ignores the class that CreateProcess is given");
-    mplat_spawn_options_t options = child_options(CHILD_ARGS("priority"));
-    child_t child = {.output = MPLAT_NO_HANDLE};
-    options.priority = MPLAT_PRIORITY_HIGH;
-    int err = mplat_spawn(&options, &child.process, &child.link);
-    if (err != 0) {
-        CHECK_EQ_INT(err, MPLAT_EACCESS);
-        return;
-    }
-    CHECK_EQ_INT(child_exit_code(&child), MPLAT_PRIORITY_HIGH);
-    child_end(&child);
-}
-
-TEST(platform_spawn, affinity_is_as_asked) {
-    if (test_on_wine())
-        SKIP("wine does not enforce affinity");
-    const char *const *argv = CHILD_ARGS("processors");
-    mplat_spawn_options_t options = child_options(argv);
-    if (host_affinity_count() < 2)
-        SKIP("this machine has one processor");
-    for (unsigned bit = 0; bit < 2; bit++) {
-        uint64_t words[MPLAT_AFFINITY_WORDS] = {UINT64_C(1) << bit};
-        options.affinity = words;
-        mplat_process_t *process;
-        mplat_link_t *link;
-        int err = mplat_spawn(&options, &process, &link);
-        if (err == MPLAT_ENOTSUP)
-            SKIP("this system has no affinity");
-        if (err != 0)
-            continue; /* this process may not use that processor itself */
-        mplat_process_wait(process, -1);
-        mplat_process_destroy(process);
-        CHECK_EQ_STR(output_of(options), "1 1");
-    }
-}
-
-TEST(platform_spawn, affinity_to_no_processor_fails) {
-    if (test_on_wine())
-        SKIP("wine does not enforce affinity");
-    uint64_t words[MPLAT_AFFINITY_WORDS] = {0};
-    words[MPLAT_AFFINITY_WORDS - 1] = UINT64_C(1) << 63;
-    mplat_spawn_options_t options = child_options(CHILD_ARGS("exit"));
-    options.affinity = words;
-    mplat_process_t *process;
-    mplat_link_t *link;
-    CHECK(mplat_spawn(&options, &process, &link) < 0);
-    CHECK(process == NULL);
 }
 
 TEST(platform_spawn, all_options_at_once_work) {
