@@ -216,12 +216,15 @@ static void wait_at_slot(mproc_pool_t *pool, mproc_result_t *job, mproc_lane_t *
     mproc_iter_t *iter = iter_of(job);
     const _Atomic uint32_t *done = iter != NULL ? mproc_iter_signal(iter) : &job->done;
     lane->waiter = job;
+    pool->guests++;
     job->flags |= MPROC_JOB_DIRECT;
     mproc_core_unlock(pool);
     pool->ops->wait_slot(pool->backend, lane->index, done, time_left(deadline_ns));
     mproc_core_lock(pool);
     job->flags &= (uint8_t)~MPROC_JOB_DIRECT;
     lane->waiter = NULL;
+    if (--pool->guests == 0 && pool->ended)
+        mproc_core_changed(pool);
     mproc_core_pump(pool, job);
     if (lane->count > 0 && lane->waiter == NULL) {
         /* Others may wait for what else this slot has: one of them takes over, or the pool's thread. */

@@ -67,6 +67,7 @@ struct mproc_pool {
     uint64_t relieved; /* pool->finished when long lanes were last looked for */
     uint32_t skipped;  /* submits in a row that found no room */
     uint32_t sleepers; /* threads at condition */
+    uint32_t guests;   /* threads in the backend without the lock: it is not destroyed under them */
     uint32_t hub_waiters;
     uint32_t queue_waiters;
     bool asleep;    /* the pool's thread is in ops->wait, or about to be ... */

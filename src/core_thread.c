@@ -101,9 +101,11 @@ bool mproc_core_drive(mproc_pool_t *pool) {
         if (pool->lane_count > 0 && pool->lanes[0]->count > 0) {
             const mproc_pool_t *before = mproc_notice_enter(pool);
             static const _Atomic uint32_t never;
+            pool->guests++;
             mproc_core_unlock(pool);
             pool->ops->wait_slot(pool->backend, 0, &never, -1);
             mproc_core_lock(pool);
+            pool->guests--;
             mproc_notice_leave(before);
             again = true;
         }

@@ -48,10 +48,9 @@ static int fill_in(mproc_pool_t *pool, const mproc_pool_options_t *options) {
 }
 
 /* Gives back what outlives no pool: all but what results need. */
-static void close_parts(mproc_pool_t *pool) {
-    if (pool->backend != NULL)
-        pool->ops->destroy(pool->backend);
-    pool->backend = NULL;
+static void close_parts(mproc_pool_t *pool, mproc_backend_t *backend) {
+    if (backend != NULL)
+        backend->ops->destroy(backend);
     mproc_trace_close(pool->trace);
     pool->trace = NULL;
     mproc_progress_destroy(pool->progress);
@@ -82,7 +81,7 @@ int mproc_pool_create_with(const mproc_pool_options_t *options, mproc_backend_cr
         err = start(pool, options, create);
     if (err != MPROC_OK) {
         mproc_pool_list_remove(pool);
-        close_parts(pool);
+        close_parts(pool, pool->backend);
         mproc_core_free(pool);
         return err;
     }
@@ -173,7 +172,17 @@ int mproc_pool_join(mproc_pool_t *pool, int64_t timeout_ms) {
 }
 
 void mproc_pool_finish(mproc_pool_t *pool) {
-    close_parts(pool);
+    mproc_core_lock(pool);
+    /* Other threads may just have learned at a slot that their result was cancelled. */
+    while (pool->guests > 0) {
+        pool->sleepers++;
+        mproc_condition_wait(pool->condition, pool->mutex, -1);
+        pool->sleepers--;
+    }
+    mproc_backend_t *backend = pool->backend;
+    pool->backend = NULL;
+    mproc_core_unlock(pool);
+    close_parts(pool, backend);
     mproc_core_lock(pool);
     pool->destroyed = true;
     bool last = pool->jobs == 0;

@@ -56,7 +56,7 @@ int mproc_pool_list_add(mproc_pool_t *pool) {
 void mproc_pool_list_remove(mproc_pool_t *pool) {
     mproc_free(pool->tomb);
     pool->tomb = NULL;
-    if (mproc_list_empty(&pool->all))
+    if (mutex == NULL)
         return;
     mproc_mutex_lock(mutex);
     mproc_list_remove(&pool->all);

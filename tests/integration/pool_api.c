@@ -4,6 +4,7 @@
 #include "process_host.h"
 #include "test.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -410,7 +411,7 @@ TEST(pool_api, a_task_knows_its_item) {
 }
 
 typedef struct heard {
-    int good, bad;
+    atomic_int good, bad;
     int64_t last;
     bool sorted;
 } heard_t;
@@ -448,7 +449,7 @@ TEST(pool_api, a_callback_comes_though_nobody_asks) {
     heard_t heard = {.last = -1, .sorted = true};
     mproc_task_options_t options = {.callback = on_done, .context = &heard};
     REQUIRE_OK(mproc_pool_apply_async(pool, &api_echo, MPROC_ARGS(1), &options, NULL));
-    for (int i = 0; i < 5000 && *(volatile int *)&heard.good == 0; i++)
+    for (int i = 0; i < 5000 && atomic_load(&heard.good) == 0; i++)
         test_sleep_ms(1);
     CHECK_EQ_INT(heard.good, 1);
     end_pool(pool);

@@ -248,13 +248,18 @@ TEST(pool_faults, a_deadline_ends_waiting_and_running) {
     end_pool(pool);
 }
 
+static bool is_running(void *pool) {
+    mproc_pool_stats_t stats;
+    return mproc_pool_stats(pool, &stats) == MPROC_OK && stats.running == 1;
+}
+
 TEST(pool_faults, cancel_waiting_running_and_finished) {
     mproc_pool_t *pool = pool_of(1);
     mproc_result_t *finished = start(pool, &fault_echo, 3, NULL);
     CHECK_OK(mproc_result_wait(finished, LONG_MS));
     mproc_result_t *hangs = start(pool, &fault_hang, 0, NULL);
     mproc_result_t *waits = start(pool, &fault_echo, 1, NULL);
-    test_sleep_ms(100);
+    CHECK(test_wait_until(is_running, pool, 20000));
     CHECK_OK(mproc_result_cancel(waits, 0));
     CHECK_ERR(mproc_result_get(waits, 0, NULL), MPROC_ECANCELLED);
     CHECK_OK(mproc_result_cancel(hangs, 50));
@@ -264,7 +269,7 @@ TEST(pool_faults, cancel_waiting_running_and_finished) {
     mproc_result_release(waits);
     mproc_result_release(hangs);
     mproc_result_t *polite = start(pool, &fault_polite, 0, NULL);
-    test_sleep_ms(100);
+    CHECK(test_wait_until(is_running, pool, 20000));
     CHECK_OK(mproc_result_cancel(polite, -1));
     CHECK_EQ_INT(done(polite), MPROC_OK);
     end_pool(pool);

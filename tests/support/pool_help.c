@@ -4,6 +4,13 @@
 
 #include "test.h"
 
+/* AddressSanitizer asks for this where it is in the program: without memory malloc is to return NULL. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+
+const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
 void warm_up_pool(const mproc_task_t *task) {
     mproc_pool_options_t options = {.processes = 1};
     mproc_pool_t *pool = NULL;
