@@ -29,13 +29,13 @@ static char *read_whole(const char *path, size_t *out_size) {
 }
 
 /* Writes the directory of our group in a controller's hierarchy (NULL: the v2 one). */
-static bool find_directory(const char *controller, char *directory, size_t size, size_t *out_mount_length) {
+static bool find_directory(const char *controller, char *directory, size_t room, size_t *out_mount_length) {
     char path[PATH_MAX];
-    size_t groups_size = 0, mounts_size = 0;
-    char *groups = read_whole("/proc/self/cgroup", &groups_size);
-    char *mounts = groups != NULL ? read_whole("/proc/self/mountinfo", &mounts_size) : NULL;
-    bool found = mounts != NULL && mplat_cgroup_path(groups, groups_size, controller, path, sizeof path) &&
-                 mplat_cgroup_directory(mounts, mounts_size, controller, path, directory, size, out_mount_length);
+    size_t groups_length = 0, mounts_length = 0;
+    char *groups = read_whole("/proc/self/cgroup", &groups_length);
+    char *mounts = groups != NULL ? read_whole("/proc/self/mountinfo", &mounts_length) : NULL;
+    bool found = mounts != NULL && mplat_cgroup_path(groups, groups_length, controller, path, sizeof path) &&
+                 mplat_cgroup_directory(mounts, mounts_length, controller, path, directory, room, out_mount_length);
     free(groups);
     free(mounts);
     return found;

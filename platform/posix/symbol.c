@@ -58,9 +58,9 @@ static bool read_at(const elf_t *elf, uint64_t at, void *buf, size_t size) {
 
 /* Integers of the file, in this machine's order: only files of this machine are looked at. */
 static uint64_t field(const unsigned char *bytes, size_t at, size_t size) {
-    uint16_t half;
-    uint32_t word;
-    uint64_t wide;
+    uint16_t half = 0;
+    uint32_t word = 0;
+    uint64_t wide = 0;
     switch (size) {
     case 1:
         return bytes[at];
@@ -77,7 +77,7 @@ static uint64_t field(const unsigned char *bytes, size_t at, size_t size) {
 }
 
 static bool read_header(elf_t *elf) {
-    unsigned char head[64];
+    unsigned char head[64] = {0};
     const uint16_t order_probe = 1;
     unsigned char order = *(const unsigned char *)&order_probe == 1 ? 1 : 2;
     if (!read_at(elf, 0, head, 52) || memcmp(head, "\177ELF", 4) != 0 || head[5] != order)
@@ -92,7 +92,7 @@ static bool read_header(elf_t *elf) {
 }
 
 static bool read_section(const elf_t *elf, uint64_t index, section_t *out_section) {
-    unsigned char head[64];
+    unsigned char head[64] = {0};
     size_t size = elf->wide ? 64 : 40;
     if (index >= elf->section_count || elf->sections_at > (uint64_t)INT64_MAX - index * size ||
         !read_at(elf, elf->sections_at + index * size, head, size))
@@ -147,7 +147,7 @@ static void try_symbol(const elf_t *elf, const symbol_t *symbol, const section_t
 
 /* Looks through the symbols that the section holds, some at a time. */
 static void search_table(const elf_t *elf, const section_t *table, uint64_t offset, match_t *best) {
-    unsigned char chunk[24 * 128];
+    unsigned char chunk[24 * 128] = {0};
     section_t names;
     size_t entry = elf->wide ? 24 : 16;
     if (!read_section(elf, table->link, &names))
