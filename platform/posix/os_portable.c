@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* os_portable.c: the same calls as os_linux.c with POSIX.1-2008 alone. A descriptor is for a moment without its
- * close-on-exec flag here: a child of ours closes it anyway, a program that the host starts by itself at that moment may
- * keep it. */
+ * close-on-exec flag here: a child of ours closes it anyway, a program that the host starts by itself at that
+ * moment may keep it. */
 #include "syscalls.h"
 
 #include <errno.h>

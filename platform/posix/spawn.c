@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn.c: the parent's side of starting a child, a step at a time. What the child itself does is in spawn_child.c, how it
- * comes to be in spawn_clone.c or spawn_fork.c. */
+/* spawn.c: the parent's side of starting a child, a step at a time. What the child itself does is in
+ * spawn_child.c, how it comes to be in spawn_clone.c or spawn_fork.c. */
 #include "spawn.h"
 
 #include "executable.h"
@@ -93,8 +93,8 @@ static bool is_changed(const char *entry, const char *const *changes) {
     return false;
 }
 
-/* The child's environment is the given one without a marker that this process itself may have been started with, and with
- * the child's own. */
+/* The child's environment is the given one without a marker that this process itself may have been started with,
+ * and with the child's own. */
 static int plan_environment(spawn_t *spawn) {
     static const char *const marker[] = {MPLAT_MARKER_NAME, NULL};
     bool own = spawn->options->environment == NULL || spawn->options->environment_changes;
@@ -119,8 +119,8 @@ static int plan_environment(spawn_t *spawn) {
     return write_marker(spawn);
 }
 
-/* Under the number of a stream that the host has closed there may be anything since, our own descriptors for one: what exec
- * would close is no stream. */
+/* Under the number of a stream that the host has closed there may be anything since, our own descriptors for one:
+ * what exec would close is no stream. */
 static bool has_stream(int fd) {
     int flags = fcntl(fd, F_GETFD);
     return flags >= 0 && (flags & FD_CLOEXEC) == 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* syscalls.h: the system calls that can fail for want of something, behind a table, so that a test can make the n-th one
- * fail. Calls between fork and exec and in signal handlers do not go through it; nor do those that cannot fail. */
+/* syscalls.h: the system calls that can fail for want of something, behind a table, so that a test can make the
+ * n-th one fail. Calls between fork and exec and in signal handlers do not go through it; nor do those that cannot
+ * fail. */
 #ifndef MPLAT_POSIX_SYSCALLS_H
 #define MPLAT_POSIX_SYSCALLS_H
 
@@ -13,8 +14,8 @@
 
 struct mplat_spawn_plan;
 
-/* X(type, name, parameters, arguments, value that means failure); a failed call sets errno. Every descriptor they make is
- * closed by exec. */
+/* X(type, name, parameters, arguments, value that means failure); a failed call sets errno. Every descriptor they
+ * make is closed by exec. */
 #define MPLAT_SYSCALLS(X)                                                                                              \
     X(void *, allocate, (size_t size), (size), NULL)                                                                   \
     X(int, open, (const char *path, int flags), (path, flags), -1)                                                     \
@@ -42,10 +43,12 @@ typedef struct mplat_syscalls {
 #undef X
 } mplat_syscalls_t;
 
-/* The table in use. A test copies it, replaces members while no other thread is in the library, and puts the copy back. */
+/* The table in use. A test copies it, replaces members while no other thread is in the library, and puts the copy
+ * back. */
 extern mplat_syscalls_t mplat_sys;
 
-/* What each system does in its own way: os_linux.c or os_portable.c. The last three are Linux's alone: ENOSYS elsewhere. */
+/* What each system does in its own way: os_linux.c or os_portable.c. The last three are Linux's alone: ENOSYS
+ * elsewhere. */
 int mplat_os_pipe(int fds[2]);
 int mplat_os_socket_pair(int fds[2]);
 int mplat_os_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ns);
@@ -56,12 +59,13 @@ int mplat_os_event_create(void);
 int mplat_os_epoll_create(void);
 int mplat_os_epoll_add(int epoll, int fd, uint32_t events, uint64_t key);
 
-/* mplat_above_streams moves a new pair out of the numbers of standard streams: what a host that has closed these prints all
- * the same must not get into a link or a lifeline. On failure -1 with errno, and both are closed. (handle.c) */
+/* mplat_above_streams moves a new pair out of the numbers of standard streams: what a host that has closed these
+ * prints all the same must not get into a link or a lifeline. On failure -1 with errno, and both are closed.
+ * (handle.c) */
 int mplat_above_streams(int fds[2]);
 
-/* mplat_os_thread_start starts a detached thread with every signal blocked, so that none of the host's handlers runs on
- * its small stack. (threads.c) */
+/* mplat_os_thread_start starts a detached thread with every signal blocked, so that none of the host's handlers
+ * runs on its small stack. (threads.c) */
 int mplat_os_thread_start(void *(*run)(void *), void *argument, size_t stack);
 
 #endif
