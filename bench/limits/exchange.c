@@ -97,7 +97,7 @@ static void send(head_t *head, const void *payload) {
 
 int exchange_run(exchange_t *exchange, const void *payload, int count) {
     int window = exchange->workers * (int)exchange->slots;
-    uint32_t received[WORKERS_MAX];
+    uint32_t received[WORKERS_MAX] = {0};
     bool intact = true;
     for (int i = 0; i < exchange->workers; i++)
         received[i] = gate_value(&worker_of(exchange, i)->given);
