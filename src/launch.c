@@ -11,11 +11,12 @@
 #define SEND_TIMEOUT_MS 10000
 #define PATH_SIZE 4096
 
-static int fail_spawn(const mproc_bootstrap_t *bootstrap, int err) {
+static int fail_spawn(const mproc_bootstrap_t *bootstrap, const char *directory, int err) {
     int code = err == MPLAT_ENOMEM || err == MPLAT_ENOTSUP ? mproc_code_of_platform(err) : MPROC_ESPAWN;
-    return mproc_fail_system(code, "Cannot start process '%s'%s%s%s", bootstrap->name,
-                             bootstrap->task[0] != '\0' ? " (task '" : "", bootstrap->task,
-                             bootstrap->task[0] != '\0' ? "')" : "");
+    bool task = bootstrap->task[0] != '\0', elsewhere = directory != NULL;
+    return mproc_fail_system(code, "Cannot start process '%s'%s%s%s%s%.300s%s", bootstrap->name, task ? " (task '" : "",
+                             bootstrap->task, task ? "')" : "", elsewhere ? " in directory '" : "",
+                             elsewhere ? directory : "", elsewhere ? "'" : "");
 }
 
 static int spawn(const mplat_spawn_options_t *options, const mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
@@ -27,7 +28,7 @@ static int spawn(const mplat_spawn_options_t *options, const mproc_bootstrap_t *
     complete.argv = argv;
     complete.link = true;
     int err = mplat_spawn(&complete, out_system, out_link);
-    return err == 0 ? MPROC_OK : fail_spawn(bootstrap, err);
+    return err == 0 ? MPROC_OK : fail_spawn(bootstrap, options->directory, err);
 }
 
 static int make_segment(mproc_bootstrap_t *bootstrap, mplat_segment_t **out_segment) {

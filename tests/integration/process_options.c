@@ -166,6 +166,7 @@ TEST(process_options, with_a_missing_directory_fail_the_start) {
     CHECK_ERR(mproc_process_start(process), MPROC_ESPAWN);
     CHECK(mproc_last_error()->os_code != 0);
     CHECK_HAS_STR(mproc_last_error()->message, "options_nothing");
+    CHECK_HAS_STR(mproc_last_error()->message, "missing' (");
     CHECK(!mproc_process_is_alive(process));
     CHECK_HAS_STR(repr_of(process), " initial>");
     CHECK_ERR(mproc_process_start(process), MPROC_ESPAWN);
