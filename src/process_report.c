@@ -45,6 +45,13 @@ static int report_failure(const mproc_process_t *process, const mproc_outcome_t 
     return mproc_report_set(report, &error);
 }
 
+/* A program that does not even fit into its limit is ended by the system, with no time to say why. */
+static const char *crash_hint(const mproc_process_t *process) {
+    return process->inbox.crash == NULL && process->plan.limits.memory_bytes > 0
+               ? "; it may need more than options.limits.memory_bytes"
+               : "";
+}
+
 static int report_crash(const mproc_process_t *process, mproc_report_t *report) {
     const mplat_crash_t *crash = process->inbox.crash;
     char message[MESSAGE_SIZE], who[MESSAGE_SIZE / 2], how[160], where[320], at[32] = "", place[288] = "";
@@ -58,8 +65,8 @@ static int report_crash(const mproc_process_t *process, mproc_report_t *report) 
             (void)snprintf(place, sizeof place, ", in %.270s", where);
     }
     subject(process, who, sizeof who);
-    (void)snprintf(message, sizeof message, "%s %s%s%s", who, mproc_exit_describe(&process->exit, how, sizeof how), at,
-                   place);
+    (void)snprintf(message, sizeof message, "%s %s%s%s%s", who, mproc_exit_describe(&process->exit, how, sizeof how),
+                   at, place, crash_hint(process));
     mproc_error_t error = base_report(process, MPROC_EDIED, message);
     error.has_address = crash != NULL && crash->has_address == 1;
     error.address = error.has_address ? crash->address : 0;
@@ -77,6 +84,10 @@ static const char *hint(const mproc_process_t *process) {
     if (exit->how == MPROC_EXIT_SIGNALLED && process->plan.limits.cpu_seconds > 0 &&
         (strcmp(exit->name, "SIGXCPU") == 0 || strcmp(exit->name, "SIGKILL") == 0))
         return "; it may have used up options.limits.cpu_seconds";
+    /* 127: what the loader of libraries ends with when it cannot start a program. */
+    if (exit->how == MPROC_EXIT_EXITED && exit->code == 127 && !process->inbox.has_outcome &&
+        (process->plan.limits.open_files > 0 || process->plan.limits.memory_bytes > 0))
+        return " before its task returned; options.limits may leave too little to start with";
     if (exit->how == MPROC_EXIT_EXITED && !process->inbox.has_outcome)
         return " before its task returned";
     return "";

@@ -433,6 +433,26 @@ TEST(process_fake, kill_for_want_of_memory_is_hinted_at) {
     finish();
 }
 
+static void check_limit_hint(const fake_step_t *steps, mproc_limits_t limits, bool expected) {
+    mproc_process_t *process = start((mproc_process_options_t){.limits = limits}, steps);
+    CHECK_OK(mproc_process_join(process, 1000));
+    const mproc_error_t *error = mproc_process_error(process);
+    REQUIRE(error != NULL);
+    CHECK((strstr(error->message, "options.limits") != NULL) == expected);
+    mproc_process_destroy(process);
+}
+
+TEST(process_fake, end_of_a_child_that_its_limits_do_not_let_start_is_hinted_at) {
+    static const fake_step_t killed[] = {FAKE_DIE(FAKE_SIGSEGV)}, refused[] = {FAKE_EXIT(127)};
+    begin();
+    check_limit_hint(killed, (mproc_limits_t){.memory_bytes = 4096}, true);
+    check_limit_hint(killed, (mproc_limits_t){.open_files = 2}, false);
+    check_limit_hint(refused, (mproc_limits_t){.open_files = 2}, true);
+    check_limit_hint(refused, (mproc_limits_t){.memory_bytes = 4096}, true);
+    check_limit_hint(refused, (mproc_limits_t){0}, false);
+    finish();
+}
+
 /* ---- time ---------------------------------------------------------------------------------------------------------------------------- */
 
 TEST(process_fake, join_takes_its_time_and_no_more) {
