@@ -167,13 +167,12 @@ int mproc_child_main(void) {
     if (gone)
         return CODE_FAILED; /* nobody is left to tell */
     bool worker = child.bootstrap.kind == MPROC_BOOTSTRAP_WORKER;
-    if (err == MPROC_OK)
-        err = check_build(&child.bootstrap);
     if (err == MPROC_OK) {
-        mproc_current_become(&child.bootstrap);
-        if (!worker || child.bootstrap.task[0] != '\0')
-            err = find_task(&child.bootstrap, &task);
+        mproc_current_become(&child.bootstrap); /* first, so that every complaint has a name on it */
+        err = check_build(&child.bootstrap);
     }
+    if (err == MPROC_OK && (!worker || child.bootstrap.task[0] != '\0'))
+        err = find_task(&child.bootstrap, &task);
     if (err == MPROC_OK && worker)
         return run_worker(task); /* which reports crashes its own way */
     if (err == MPROC_OK && (err = mplat_crash_install(send_crash, &child.crash)) != 0)
