@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench.h: what a benchmark case is and what the harness gives it. A case measures the library beside the best that the
- * machine allows by hand; the harness takes samples of both in turn, so that drift hits both alike. */
+/* bench.h: what a benchmark case is and what the harness gives it. A case measures the library beside the
+ * best that the machine allows by hand; the harness takes samples of both in turn, so that drift hits both
+ * alike. */
 #ifndef MPROC_BENCH_H
 #define MPROC_BENCH_H
 
@@ -26,8 +27,8 @@ typedef enum bench_runner { BENCH_PYTHON, BENCH_NODE, BENCH_SHELL, BENCH_PROGRAM
 
 #define BENCH_PEER_ARGS_MAX 6
 
-/* Another library doing the same work. It prints its figure, in the unit of the case, as the last line of its output, or
- * "missing: why". */
+/* Another library doing the same work. It prints its figure, in the unit of the case, as the last line of
+ * its output, or "missing: why". */
 typedef struct bench_peer {
     const char *name;
     bench_runner_t runner;
@@ -56,7 +57,7 @@ typedef struct bench_case {
 /* The list of all cases, in the order of the table, ended by NULL. */
 extern const bench_case_t *const bench_cases[];
 
-/* ---- for cases ---------------------------------------------------------------------------------------------------------- */
+/* ---- for cases ----------------------------------------------------------------------------------------- */
 
 /* bench_fail and bench_skip note a sentence for the table; they return BENCH_FAILED and BENCH_SKIPPED. */
 int bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -12,7 +12,8 @@ typedef struct state {
     ping_pong_t *limit;
 } state_t;
 
-/* Binds the workers by a task and everything of this process by hand: both sides then meet on the same processors. */
+/* Binds the workers by a task and everything of this process by hand: both sides then meet on the same
+ * processors. */
 static int place(state_t *state, int here, int there) {
     int err = warm_pool_run_on_all(state->pool, &bench_pin, MPROC_ARGS(there));
     if (err == BENCH_OK)

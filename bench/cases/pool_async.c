@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool_async.c: many small tasks under way, submitted one by one or as a map with chunks of one, beside a raw ring. */
+/* pool_async.c: many small tasks under way, submitted one by one or as a map with chunks of one, beside a
+ * raw ring. */
 #include <stdlib.h>
 
 #include "cases/cases.h"

@@ -82,7 +82,7 @@ const bench_case_t case_pool_memory = {
         },
 };
 
-/* ---- a million waiting tasks ---------------------------------------------------------------------------------------------- */
+/* ---- a million waiting tasks --------------------------------------------------------------------------- */
 
 static int open_none(void **out_state) {
     *out_state = NULL;

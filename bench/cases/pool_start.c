@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool_start.c: a pool made, one task run, the pool shut down, beside as many bare spawns of the same program. */
+/* pool_start.c: a pool made, one task run, the pool shut down, beside as many bare spawns of the same
+ * program. */
 #include "cases/cases.h"
 #include "posix/child.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_start.c: start and join of processes that do nothing, beside vfork, exec and wait of the same program. */
+/* process_start.c: start and join of processes that do nothing, beside vfork, exec and wait of the same
+ * program. */
 #include <stdlib.h>
 
 #include "cases/cases.h"
@@ -44,7 +45,7 @@ static int start_and_join(size_t count) {
     return err == MPROC_OK ? BENCH_OK : bench_fail_mproc("start and join", err);
 }
 
-/* ---- one ---------------------------------------------------------------------------------------------------------------- */
+/* ---- one ----------------------------------------------------------------------------------------------- */
 
 static int open_small(void **out_state) {
     *out_state = NULL;
@@ -103,7 +104,7 @@ const bench_case_t case_process_start_large = {
     .peers = PROCESS_PEERS("1", LARGE_TEXT),
 };
 
-/* ---- sixteen ------------------------------------------------------------------------------------------------------------ */
+/* ---- sixteen ------------------------------------------------------------------------------------------- */
 
 static int sixteen_ours(void *state, double *out_us) {
     int64_t start = bench_clock_ns();

@@ -82,7 +82,7 @@ MPROC_TASK(bench_compute) {
     return MPROC_OK;
 }
 
-/* ---- a million waiting tasks ---------------------------------------------------------------------------------------------- */
+/* ---- a million waiting tasks --------------------------------------------------------------------------- */
 
 /* The worker sleeps in its first task, so that all others wait. */
 static int submit_all(mproc_pool_t *pool, mproc_result_t **results, double *out_bytes_each) {

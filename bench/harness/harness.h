@@ -32,7 +32,8 @@ typedef struct bench_result {
     bench_peer_result_t peers[BENCH_PEERS_MAX];
 } bench_result_t;
 
-/* Above this part of the machine, used by others, a figure is marked: it says more about them than about us. */
+/* Above this part of the machine, used by others, a figure is marked: it says more about them than about
+ * us. */
 #define BENCH_OTHERS_MAX 0.10
 
 /* bench_reason is what bench_fail or bench_skip noted last. */

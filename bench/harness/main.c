@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c: the program mproc_bench. What it is called with makes it the benchmark, a child of the library, or the other
- * process of a limit measured by hand. */
+/* main.c: the program mproc_bench. What it is called with makes it the benchmark, a child of the library,
+ * or the other process of a limit measured by hand. */
 #include <mproc/mproc.h>
 
 #include <stdlib.h>
@@ -48,7 +48,8 @@ static size_t select_cases(const bench_options_t *options, bench_result_t *resul
     return count;
 }
 
-/* Names gather at the front of argv, where mproc_init is done with them. Returns false for a wrong argument. */
+/* Names gather at the front of argv, where mproc_init is done with them. Returns false for a wrong
+ * argument. */
 static bool read_options(int argc, char **argv, bench_options_t *options) {
     int kept = 0;
     *options = (bench_options_t){.names = (const char *const *)argv, .peers = true};

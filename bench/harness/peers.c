@@ -15,7 +15,8 @@
 
 enum { PEER_ARGV_MAX = BENCH_PEER_ARGS_MAX + 3, PEER_TIMEOUT_MS = 90000 };
 
-/* The interpreter in front of the file; NULL for a program. Debian's Python, because Debian's joblib belongs to it. */
+/* The interpreter in front of the file; NULL for a program. Debian's Python, because Debian's joblib
+ * belongs to it. */
 static const char *interpreter(bench_runner_t runner) {
     const char *python = getenv("MPROC_BENCH_PYTHON");
     switch (runner) {

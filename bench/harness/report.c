@@ -13,7 +13,7 @@ static bool rule_is_of_ratio(bench_rule_t rule) {
     return rule == BENCH_RATIO_AT_MOST || rule == BENCH_RATIO_AT_LEAST;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 /* A peer stands below its case, its figure under ours. */
 static void print_peer(FILE *out, const bench_result_t *result, const bench_peer_result_t *peer) {
@@ -50,7 +50,7 @@ void bench_print_table(FILE *out, const bench_result_t *results, size_t count) {
     }
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---------------------------------------------------------------------------------------------- */
 
 static void write_string(FILE *out, const char *text) {
     (void)fputc('"', out);

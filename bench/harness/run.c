@@ -9,8 +9,8 @@
 /* Caches, page tables and the processor's clock are cold in the first samples. */
 enum { WARM_UP = 1, QUICK_DIVISOR = 5, ROUNDS_MIN = 3 };
 
-/* Takes one sample of each side. The side that goes first changes every round: what one leaves behind (warm caches, a
- * processor with a high clock) then helps both equally. */
+/* Takes one sample of each side. The side that goes first changes every round: what one leaves behind
+ * (warm caches, a processor with a high clock) then helps both equally. */
 static int sample_pair(const bench_case_t *which, void *state, int round, double *ours, double *limit) {
     int err = BENCH_OK;
     if (round % 2 == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exchange.c: large payloads there and back. Copied into shared memory by us, copied on by the worker once it is all there, as
- * a task finds its input; the result is read where it lies. */
+/* exchange.c: large payloads there and back. Copied into shared memory by us, copied on by the worker once
+ * it is all there, as a task finds its input; the result is read where it lies. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* partner.h: the other process of a limit. It is this same program, started by hand with a piece of shared memory; it knows
- * nothing of the library. */
+/* partner.h: the other process of a limit. It is this same program, started by hand with a piece of shared
+ * memory; it knows nothing of the library. */
 #ifndef MPROC_BENCH_PARTNER_H
 #define MPROC_BENCH_PARTNER_H
 
@@ -31,7 +31,8 @@ typedef struct region {
 #define REGION_NONE                                                                                                    \
     { -1, NULL, 0 }
 
-/* region_create and partner_start return 0, or -1 after bench_fail; destroy and stop accept what they left. */
+/* region_create and partner_start return 0, or -1 after bench_fail; destroy and stop accept what they
+ * left. */
 int region_create(size_t size, region_t *out_region);
 void region_destroy(region_t *region);
 

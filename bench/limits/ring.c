@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring.c: two workers that square numbers, each with a ring of requests and one of responses, 64 bytes a slot. */
+/* ring.c: two workers that square numbers, each with a ring of requests and one of responses, 64 bytes a
+ * slot. */
 #include <stdlib.h>
 
 #include "limits/gate.h"
 #include "limits/limits.h"
 #include "limits/partner.h"
 
-/* Every slot is published as soon as it is filled: the tasks of the cases come one by one too. A ring that publishes 32 at
- * once moves several times as many, and no task may wait for 31 others. TURN is how many go to one worker at a time. */
+/* Every slot is published as soon as it is filled: the tasks of the cases come one by one too. A ring that
+ * publishes 32 at once moves several times as many, and no task may wait for 31 others. TURN is how many
+ * go to one worker at a time. */
 enum { WORKERS = 2, SLOTS = 1024, TURN = 32 };
 
 typedef struct slot {

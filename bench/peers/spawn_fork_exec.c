@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn_fork_exec.c: fork and exec as careful libraries without vfork do it (reproc is one): signals blocked around fork, the
- * child's dispositions reset and its descriptors closed, an error of exec reported through a pipe. */
+/* spawn_fork_exec.c: fork and exec as careful libraries without vfork do it (reproc is one): signals
+ * blocked around fork, the child's dispositions reset and its descriptors closed, an error of exec
+ * reported through a pipe. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn_main.c: main of the spawning peers: times how they start the benchmark's own program, doing nothing.
- * usage: peer_NAME PROCESSES_AT_ONCE BYTES_TOUCHED, with the program in MPROC_BENCH_PROGRAM. Prints microseconds. */
+/* spawn_main.c: main of the spawning peers: times how they start the benchmark's own program, doing
+ * nothing. usage: peer_NAME PROCESSES_AT_ONCE BYTES_TOUCHED, with the program in MPROC_BENCH_PROGRAM.
+ * Prints microseconds. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

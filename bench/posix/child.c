@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child.c: child.h by vfork, execv and waitpid. Nothing here is portable or careful beyond what a limit needs. */
+/* child.c: child.h by vfork, execv and waitpid. Nothing here is portable or careful beyond what a limit
+ * needs. */
 #include "posix/child.h"
 
 #include <errno.h>
@@ -77,7 +78,7 @@ int child_spawn_nothing_at_once(size_t count) {
     return err;
 }
 
-/* ---- a program's output ------------------------------------------------------------------------------------------------- */
+/* ---- a program's output -------------------------------------------------------------------------------- */
 
 static int spawn_with_output(const char *const *argv, int output, pid_t *out_pid) {
     char *const *child_argv = exec_argv(argv);

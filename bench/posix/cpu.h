@@ -23,12 +23,14 @@ static inline void cpu_relax(void) {
 void cpu_futex_wait(_Atomic uint32_t *word, uint32_t expected);
 void cpu_futex_wake(_Atomic uint32_t *word);
 
-/* How a limit waits. ADAPTIVE is what measured best in every placement: some pauses, some yields, then sleep. */
+/* How a limit waits. ADAPTIVE is what measured best in every placement: some pauses, some yields, then
+ * sleep. */
 typedef enum cpu_waiting { CPU_SPIN, CPU_FUTEX, CPU_ADAPTIVE } cpu_waiting_t;
 
 enum { CPU_PAUSES = 50, CPU_YIELDS = 100 };
 
-/* cpu_idle is one turn of a loop that found nothing to do `turn` times. It returns true when it is time to sleep. */
+/* cpu_idle is one turn of a loop that found nothing to do `turn` times. It returns true when it is time to
+ * sleep. */
 static inline bool cpu_idle(cpu_waiting_t waiting, unsigned turn) {
     if (waiting == CPU_FUTEX)
         return true;
@@ -44,8 +46,8 @@ static inline bool cpu_idle(cpu_waiting_t waiting, unsigned turn) {
 /* cpu_list writes the processors this process may use, at most capacity, and returns how many. */
 size_t cpu_list(int *cpus, size_t capacity);
 
-/* cpu_pin binds every thread of a process (0: this one) to one processor; cpu_unpin to all that this program may use. -1
- * after bench_fail. */
+/* cpu_pin binds every thread of a process (0: this one) to one processor; cpu_unpin to all that this
+ * program may use. -1 after bench_fail. */
 int cpu_pin(int64_t pid, int cpu);
 int cpu_unpin(int64_t pid);
 

@@ -21,7 +21,8 @@ static double own_seconds(void) {
     return seconds(self.ru_utime) + seconds(self.ru_stime) + seconds(children.ru_utime) + seconds(children.ru_stime);
 }
 
-/* The first line of /proc/stat: user nice system idle iowait irq softirq steal. Everything but idle and iowait is work. */
+/* The first line of /proc/stat: user nice system idle iowait irq softirq steal. Everything but idle and
+ * iowait is work. */
 static double all_seconds(void) {
     enum { IDLE = 3, IOWAIT = 4, COLUMNS = 8 };
     char line[512] = "";
