@@ -7,7 +7,9 @@
 #include "process_object.h"
 #include "threads.h"
 
-#define STACK_SIZE (128 * 1024)
+#include <assert.h>
+
+#define STACK_SIZE ((size_t)128 * 1024)
 #define EVENTS_MAX 16
 #define NS_PER_MS INT64_C(1000000)
 #define NEVER INT64_MAX
@@ -97,6 +99,7 @@ static size_t await_events(monitor_t *self, int64_t next_deadline, mplat_watch_e
 static void watch_deadlines(void *context) {
     monitor_t *self = context;
     mplat_watch_event_t events[EVENTS_MAX];
+    assert(self != NULL);
     mproc_processes_lock();
     while (current == self) {
         int64_t next_deadline = kill_overdue();

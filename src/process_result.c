@@ -101,7 +101,7 @@ static int need_tree(mproc_process_t *process, const mproc_outcome_t *outcome) {
 
 int mproc_process_result(mproc_process_t *process, int64_t timeout_ms, const mproc_value_t **out_value) {
     static const mproc_value_t nil = {.object = {.type = MSGPACK_OBJECT_NIL}};
-    mproc_outcome_t outcome;
+    mproc_outcome_t outcome = {.kind = MPROC_OUTCOME_NOTHING};
     if (out_value == NULL)
         return mproc_fail(MPROC_EINVAL, "out_value is NULL");
     *out_value = NULL;
@@ -124,7 +124,7 @@ int mproc_process_result(mproc_process_t *process, int64_t timeout_ms, const mpr
 }
 
 int mproc_process_result_bytes(mproc_process_t *process, int64_t timeout_ms, const void **out_data, size_t *out_size) {
-    mproc_outcome_t outcome;
+    mproc_outcome_t outcome = {.kind = MPROC_OUTCOME_NOTHING};
     if (out_data == NULL || out_size == NULL)
         return mproc_fail(MPROC_EINVAL, "%s is NULL", out_data == NULL ? "out_data" : "out_size");
     *out_data = NULL;

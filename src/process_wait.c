@@ -126,7 +126,9 @@ static int join_parent(const mproc_process_t *parent, int64_t timeout_ms) {
 }
 
 int mproc_process_join(mproc_process_t *process, int64_t timeout_ms) {
-    if (process != NULL && process->role == MPROC_ROLE_PARENT)
+    if (process == NULL)
+        return mproc_process_check(process);
+    if (process->role == MPROC_ROLE_PARENT)
         return join_parent(process, timeout_ms);
     int err = mproc_process_check(process);
     if (err != MPROC_OK)

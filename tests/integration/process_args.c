@@ -150,7 +150,7 @@ TEST(process_args, are_encoded_by_create_and_not_looked_at_later) {
     mproc_process_t *process = NULL;
     REQUIRE_OK(mproc_process_create(
         &(mproc_process_options_t){.target = &args_echo, .args = MPROC_ARGS(text), .result = true}, &process));
-    memcpy(text, "after!", 6);
+    text[0] = 'B';
     REQUIRE_OK(mproc_process_start(process));
     CHECK_EQ_STR(result_repr(process), "['before', {}]");
     mproc_process_destroy(process);
@@ -167,10 +167,9 @@ static void check_failure(mproc_process_options_t options, int code, const char 
     options.result = true;
     options.standard_error = (mproc_stdio_t){.kind = MPROC_STDIO_FILE, .path = path};
     mproc_process_t *process = ended(&options);
-    const mproc_error_t *error = mproc_process_error(process);
+    const mproc_error_t *error = error_of(process);
     CHECK_OK(mproc_process_exitcode(process, &exitcode));
     CHECK_EQ_INT(exitcode, 1);
-    REQUIRE(error != NULL);
     CHECK_EQ_INT(error->code, code);
     CHECK_EQ_STR(error->task, options.target->name);
     CHECK_EQ_INT(error->pid, mproc_process_pid(process));
@@ -216,8 +215,7 @@ TEST(process_args, failed_task_keeps_code_text_and_place) {
     test_temp_path("stderr", path, sizeof path);
     mproc_process_t *process = ended(
         &(mproc_process_options_t){.target = &args_fail, .standard_error = {.kind = MPROC_STDIO_FILE, .path = path}});
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK_EQ_INT(error->code, MPROC_ETASK);
     CHECK_EQ_INT(error->task_code, 42);
     CHECK_EQ_STR(error->message, "the moon is 7");
@@ -234,8 +232,7 @@ TEST(process_args, failure_of_any_length_is_told_whether_or_not_a_result_is_want
     for (int result = 0; result < 2; result++) {
         mproc_process_t *process = ended(
             &(mproc_process_options_t){.target = &args_fail_at_length, .result = result != 0, .standard_error = quiet});
-        const mproc_error_t *error = mproc_process_error(process);
-        REQUIRE(error != NULL);
+        const mproc_error_t *error = error_of(process);
         CHECK_EQ_INT(error->code, MPROC_ETASK);
         CHECK_EQ_INT(error->task_code, 1);
         CHECK_EQ_MEM(error->message, "begin xxxx", 10);
@@ -246,8 +243,7 @@ TEST(process_args, failure_of_any_length_is_told_whether_or_not_a_result_is_want
 TEST(process_args, returned_number_is_the_task_code) {
     mproc_process_t *process =
         ended(&(mproc_process_options_t){.target = &args_return_number, .standard_error = quiet});
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK_EQ_INT(error->code, MPROC_ETASK);
     CHECK_EQ_INT(error->task_code, 17);
     CHECK_EQ_INT(error->exit.code, 1);
@@ -399,9 +395,8 @@ MPROC_TASK(args_babble) {
 TEST(process_args, child_that_writes_garbage_is_killed_and_reported) {
     mproc_process_t *process =
         ended(&(mproc_process_options_t){.target = &args_babble, .result = true, .standard_error = quiet});
-    const mproc_error_t *error = mproc_process_error(process);
+    const mproc_error_t *error = error_of(process);
     const mproc_value_t *value = NULL;
-    REQUIRE(error != NULL);
     CHECK_EQ_INT(error->code, MPROC_EMALFORMED);
     CHECK_HAS_STR(error->message, "no mproc sends");
     CHECK_ERR(mproc_process_result(process, 0, &value), MPROC_EMALFORMED);

@@ -118,8 +118,7 @@ TEST(process_exit, every_code_from_0_to_255_arrives) {
 
 TEST(process_exit, code_other_than_0_is_reported_with_task_and_pid) {
     mproc_process_t *process = ended(&(mproc_process_options_t){.target = &exits_with, .args = MPROC_ARGS(7)});
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK_EQ_INT(error->code, MPROC_EDIED);
     CHECK_EQ_STR(error->task, "exits_with");
     CHECK_EQ_INT(error->pid, mproc_process_pid(process));
@@ -154,13 +153,12 @@ static void check_crash(const char *kind, const char *posix_name, const char *wi
     mproc_process_t *process = crashed(kind);
     mproc_exit_t exit = exit_of(process);
     int64_t code = 0;
-    const mproc_error_t *error = mproc_process_error(process);
+    const mproc_error_t *error = error_of(process);
     CHECK_EQ_INT(exit.how, MPROC_EXIT_CRASHED);
     if (exit.signal != 0)
         CHECK_EQ_STR(exit.name, posix_name);
     else
         CHECK_EQ_STR(exit.name, windows_name);
-    REQUIRE(error != NULL);
     CHECK_EQ_INT(error->code, MPROC_EDIED);
     CHECK_EQ_STR(error->task, "exits_by_crash");
     CHECK_HAS_STR(error->message, "crashed");
@@ -197,8 +195,7 @@ TEST(process_exit, abort_is_a_crash) {
 
 TEST(process_exit, crash_report_names_function_and_address) {
     mproc_process_t *process = crashed("segv");
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK(error->has_address);
     CHECK_EQ_UINT(error->address, 16);
     CHECK_HAS_STR(error->backtrace, "#0 ");
@@ -232,7 +229,7 @@ static void check_stopped(int (*stop)(mproc_process_t *), const char *name, int 
     CHECK_EQ_INT(exit.signal, signal_number);
     CHECK_OK(mproc_process_exitcode(process, &code));
     CHECK_EQ_INT(code, -signal_number);
-    CHECK_HAS_STR(mproc_process_error(process)->message, "ended by this program");
+    CHECK_HAS_STR(error_of(process)->message, "ended by this program");
     CHECK_OK(stop(process));
     mproc_process_destroy(process);
 }
@@ -269,7 +266,7 @@ TEST(process_exit, somebody_elses_kill_is_told_from_ours) {
     if (exit.signal != 0) {
         CHECK_EQ_INT(exit.how, MPROC_EXIT_SIGNALLED);
         CHECK_EQ_STR(exit.name, "SIGKILL");
-        CHECK_HAS_STR(mproc_process_error(process)->message, "from outside");
+        CHECK_HAS_STR(error_of(process)->message, "from outside");
     } else {
         CHECK_EQ_INT(exit.how, MPROC_EXIT_EXITED);
         CHECK_EQ_INT(exit.code, 1);
@@ -345,7 +342,7 @@ TEST(process_exit, one_that_the_program_reaped_itself_is_lost) {
     mproc_exit_t exit = exit_of(process);
     CHECK_EQ_INT(exit.how, MPROC_EXIT_LOST);
     CHECK_ERR(mproc_process_exitcode(process, &code), MPROC_ESTATE);
-    CHECK_HAS_STR(mproc_process_error(process)->message, "SIGCHLD");
+    CHECK_HAS_STR(error_of(process)->message, "SIGCHLD");
     mproc_process_destroy(process);
     host_heed_children();
 }
@@ -357,8 +354,7 @@ TEST(process_exit, deadline_is_told_from_kill) {
     mproc_exit_t exit = exit_of(process);
     CHECK_EQ_INT(exit.how, MPROC_EXIT_DEADLINE);
     CHECK_EQ_STR(exit.name, "SIGKILL");
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK_EQ_INT(error->code, MPROC_ETASKTIMEOUT);
     CHECK_HAS_STR(error->message, "50 ms");
     mproc_process_destroy(process);

@@ -311,7 +311,7 @@ TEST(process_options, processor_time_limit_is_kept) {
     CHECK(exit.how != MPROC_EXIT_EXITED || exit.code != 0);
     CHECK(exit.how != MPROC_EXIT_SIGNALLED || strcmp(exit.name, "SIGXCPU") == 0);
     if (exit.how == MPROC_EXIT_SIGNALLED)
-        CHECK_HAS_STR(mproc_process_error(process)->message, "cpu_seconds");
+        CHECK_HAS_STR(error_of(process)->message, "cpu_seconds");
     mproc_process_destroy(process);
 }
 

@@ -51,6 +51,13 @@ const char *result_repr(mproc_process_t *process) {
     return text;
 }
 
+const mproc_error_t *error_of(mproc_process_t *process) {
+    static const mproc_error_t none = {.message = "", .task = "", .file = "", .backtrace = "", .stderr_tail = ""};
+    const mproc_error_t *error = mproc_process_error(process);
+    REQUIRE(error != NULL);
+    return error != NULL ? error : &none;
+}
+
 const char *error_text(mproc_process_t *process) {
     static char text[16384];
     const mproc_error_t *error = mproc_process_error(process);

@@ -24,6 +24,13 @@ mproc_exit_t exit_of(mproc_process_t *process);
 /* result_repr joins, and gives the repr of the value that the target returned, in a static buffer. */
 const char *result_repr(mproc_process_t *process);
 
+/* error_of gives the report of a process that must have one. */
+#if defined(__GNUC__)
+__attribute__((returns_nonnull))
+#endif
+const mproc_error_t *
+error_of(mproc_process_t *process);
+
 /* error_text gives the whole report of a process as people read it, "(none)" when it has none, in a static buffer. */
 const char *error_text(mproc_process_t *process);
 

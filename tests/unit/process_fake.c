@@ -61,6 +61,13 @@ static mproc_process_t *start(mproc_process_options_t options, const fake_step_t
     return process;
 }
 
+/* The report of a process that must have one. */
+static const mproc_error_t *error_of(mproc_process_t *process) {
+    const mproc_error_t *error = mproc_process_error(process);
+    REQUIRE(error != NULL);
+    return error != NULL ? error : &mproc_no_error;
+}
+
 /* ---- messages of a child ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct wire {
@@ -298,8 +305,7 @@ static void check_condemned(const fake_step_t *steps) {
     const mproc_value_t *value = NULL;
     mproc_process_t *process = start((mproc_process_options_t){.result = true}, steps);
     CHECK_OK(mproc_process_join(process, 1000));
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK_EQ_INT(error->code, MPROC_EMALFORMED);
     CHECK_ERR(mproc_process_result(process, 0, &value), MPROC_EMALFORMED);
     mproc_process_destroy(process);
@@ -345,13 +351,11 @@ TEST(process_fake, damaged_report_still_fails_the_task) {
     begin();
     mproc_process_t *process = start((mproc_process_options_t){0}, damages);
     CHECK_OK(mproc_process_join(process, 1000));
-    REQUIRE(mproc_process_error(process) != NULL);
-    CHECK_EQ_INT(mproc_process_error(process)->code, MPROC_EMALFORMED);
+    CHECK_EQ_INT(error_of(process)->code, MPROC_EMALFORMED);
     mproc_process_destroy(process);
     process = start((mproc_process_options_t){0}, empties);
     CHECK_OK(mproc_process_join(process, 1000));
-    REQUIRE(mproc_process_error(process) != NULL);
-    CHECK_EQ_INT(mproc_process_error(process)->code, MPROC_ENOMEM);
+    CHECK_EQ_INT(error_of(process)->code, MPROC_ENOMEM);
     mproc_process_destroy(process);
     finish();
 }
@@ -397,8 +401,7 @@ TEST(process_fake, crash_message_becomes_address_and_backtrace) {
     memcpy(message.crash.modules[0], "/bin/prog", 10);
     mproc_process_t *process = start((mproc_process_options_t){.name = "kid"}, steps);
     CHECK_OK(mproc_process_join(process, 1000));
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK(error->has_address);
     CHECK_EQ_UINT(error->address, 0xbad);
     CHECK_HAS_STR(error->backtrace, "#0 ");
@@ -418,8 +421,7 @@ static void check_memory_hint(uint64_t before, uint64_t after, bool expected) {
     mproc_process_t *process = start((mproc_process_options_t){0}, steps);
     fake_set_oom_kills(after);
     CHECK_OK(mproc_process_join(process, 1000));
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK(error->out_of_memory == expected);
     CHECK((strstr(error->message, "out of memory") != NULL) == expected);
     CHECK_EQ_INT(error->exit.how, MPROC_EXIT_SIGNALLED);
@@ -436,8 +438,7 @@ TEST(process_fake, kill_for_want_of_memory_is_hinted_at) {
 static void check_limit_hint(const fake_step_t *steps, mproc_limits_t limits, bool expected) {
     mproc_process_t *process = start((mproc_process_options_t){.limits = limits}, steps);
     CHECK_OK(mproc_process_join(process, 1000));
-    const mproc_error_t *error = mproc_process_error(process);
-    REQUIRE(error != NULL);
+    const mproc_error_t *error = error_of(process);
     CHECK((strstr(error->message, "options.limits") != NULL) == expected);
     mproc_process_destroy(process);
 }
