@@ -26,8 +26,9 @@ bool host_handle_is_open(intptr_t handle);
 /* host_handle_make_inheritable undoes close-on-exec: what a careless host program does. */
 bool host_handle_make_inheritable(intptr_t handle);
 
-/* host_handle_write_raw writes bytes past the platform layer; false where the handle is nothing that can be written. */
-bool host_handle_write_raw(intptr_t handle, const void *data, size_t size);
+/* host_link_write_raw puts bytes on the line behind a link's back, as a hostile peer does. */
+struct mplat_link;
+bool host_link_write_raw(struct mplat_link *link, const void *data, size_t size);
 
 /* host_close_streams closes the three standard streams of this process. */
 void host_close_streams(void);

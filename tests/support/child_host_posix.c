@@ -49,8 +49,8 @@ bool host_handle_make_inheritable(intptr_t handle) {
     return fcntl((int)handle, F_SETFD, 0) == 0;
 }
 
-bool host_handle_write_raw(intptr_t handle, const void *data, size_t size) {
-    return write((int)handle, data, size) == (ssize_t)size;
+bool host_link_write_raw(mplat_link_t *link, const void *data, size_t size) {
+    return write((int)mplat_link_handle(link), data, size) == (ssize_t)size;
 }
 
 void host_close_streams(void) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "platform/platform.h"
+#include "platform/windows/link_private.h"
 
 struct host_thread {
     HANDLE handle;
@@ -76,9 +77,13 @@ bool host_handle_make_inheritable(intptr_t handle) {
     return SetHandleInformation((HANDLE)handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
 }
 
-bool host_handle_write_raw(intptr_t handle, const void *data, size_t size) {
-    DWORD written;
-    return WriteFile((HANDLE)handle, data, (DWORD)size, &written, NULL) && written == size;
+bool host_link_write_raw(mplat_link_t *link, const void *data, size_t size) {
+    OVERLAPPED writing = {.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL)};
+    DWORD written = 0;
+    bool done = (WriteFile(link->pipe, data, (DWORD)size, NULL, &writing) || GetLastError() == ERROR_IO_PENDING) &&
+                GetOverlappedResult(link->pipe, &writing, &written, TRUE) && written == size;
+    CloseHandle(writing.hEvent);
+    return done;
 }
 
 void host_close_streams(void) {

@@ -137,9 +137,9 @@ static int do_burst(request_t *request) {
     return 0;
 }
 
-/* "raw EXIT": puts the payload on the link's handle as it is. Says through its exit code when that cannot be done. */
+/* "raw EXIT": puts the payload on the line as it is. Says through its exit code when that cannot be done. */
 static int do_raw(request_t *request) {
-    if (!host_handle_write_raw(mplat_link_handle(request->link), request->payload, request->payload_size))
+    if (!host_link_write_raw(request->link, request->payload, request->payload_size))
         mplat_self_exit(77);
     if (request->numbers[0] == 1)
         mplat_self_exit(0);
