@@ -257,7 +257,7 @@ static void check_input(size_t size) {
     unsigned char *data = malloc(size > 0 ? size : 1);
     uint64_t sum = 0;
     REQUIRE(data != NULL);
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; data != NULL && i < size; i++) {
         data[i] = (unsigned char)(i % 256);
         sum += data[i];
     }

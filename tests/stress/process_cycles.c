@@ -75,7 +75,7 @@ static void call_and_check(void *arg) {
         mproc_process_options_t options = {.target = &cycles_double, .args = MPROC_ARGS(i), .result = true};
         expect(mproc_process_create(&options, &process) == MPROC_OK && mproc_process_start(process) == MPROC_OK &&
                mproc_process_result(process, MPROC_FOREVER, &value) == MPROC_OK &&
-               mproc_value_as_int(value, &doubled) == MPROC_OK && doubled == 2 * i);
+               mproc_value_as_int(value, &doubled) == MPROC_OK && doubled == INT64_C(2) * i);
         mproc_process_destroy(process);
     }
 }
@@ -121,7 +121,7 @@ TEST(process_stress, stops_meet_children_in_every_stage) {
 
 TEST(process_stress, large_results_do_not_add_up) {
     for (int i = 0; i < rounds(100); i++) {
-        int64_t size = (i % 5) * 1000003;
+        int64_t size = (i % 5) * INT64_C(1000003);
         const void *data = NULL;
         size_t got = 0;
         mproc_process_t *process =

@@ -176,9 +176,8 @@ TEST(process_fake, options_reach_the_spawn) {
     CHECK_EQ_UINT(options->limits.cpu_seconds, 2);
     CHECK_EQ_UINT(options->limits.open_files, 3);
     CHECK_EQ_INT(options->priority, MPLAT_PRIORITY_LOW);
-    REQUIRE(options->affinity != NULL);
-    CHECK_EQ_UINT(options->affinity[0], 1);
-    CHECK_EQ_UINT(options->affinity[1], 2);
+    static const uint64_t affinity[] = {1, 2};
+    CHECK_EQ_MEM(options->affinity, affinity, sizeof affinity);
     fake_child_exit(fake_child(0), 0);
     mproc_process_destroy(process);
     finish();

@@ -58,7 +58,7 @@ TEST(threads, mutex_lets_one_in) {
         REQUIRE_OK(mproc_thread_create(count_up, NULL, 0, &threads[i]));
     for (int i = 0; i < 4; i++)
         mproc_thread_join(&threads[i]);
-    CHECK_EQ_INT(number, 4 * COUNT);
+    CHECK_EQ_INT(number, INT64_C(4) * COUNT);
     unmake();
 }
 
@@ -113,7 +113,7 @@ static void use_stack(void *context) {
 TEST(threads, thread_has_the_stack_it_was_given) {
     mproc_thread_t *thread = NULL;
     bool used = false;
-    REQUIRE_OK(mproc_thread_create(use_stack, &used, 256 * 1024, &thread));
+    REQUIRE_OK(mproc_thread_create(use_stack, &used, (size_t)256 * 1024, &thread));
     mproc_thread_join(&thread);
     CHECK(used);
     CHECK(thread == NULL);
