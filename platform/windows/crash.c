@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A thread of its own makes the report. After a stack overflow the crashed one has a few kilobytes left, and nobody can set
- * more aside for threads that others start. All memory is set aside beforehand, since the heap may be what is damaged. */
+/* A thread of its own makes the report. After a stack overflow the crashed one has a few kilobytes left, and nobody
+ * can set more aside for threads that others start. All memory is set aside beforehand, since the heap may be what
+ * is damaged. */
 static struct {
     mplat_crash_sink_t *sink;
     void *context;
@@ -31,10 +32,10 @@ static atomic_bool sink_called;
 
 enum { REPORT_STACK = 65536, STACK_ENOUGH = 32768, REPORT_MS = 3000, CODE_OF_ABORT = 3 };
 
-/* ---- frames -------------------------------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
-/* Asking the loader for the module of an address takes a lock which the crashed thread may hold. The memory manager knows the
- * module as the allocation that the address lies in. */
+/* Asking the loader for the module of an address takes a lock which the crashed thread may hold. The memory manager
+ * knows the module as the allocation that the address lies in. */
 static HMODULE module_of(uint64_t address) {
     MEMORY_BASIC_INFORMATION memory;
     if (VirtualQuery((const void *)(uintptr_t)address, &memory, sizeof memory) == 0 || memory.Type != MEM_IMAGE)
@@ -69,8 +70,8 @@ static bool note_frame(uint64_t address) {
     return crash->frame_count < MPLAT_CRASH_FRAMES_MAX;
 }
 
-/* Only the loader knows the path of a module other than the program. If the crashed thread holds its lock this never comes
- * back, so it is done last: the report then goes out without paths. */
+/* Only the loader knows the path of a module other than the program. If the crashed thread holds its lock this never
+ * comes back, so it is done last: the report then goes out without paths. */
 static void note_paths(void) {
     wchar_t wide[MPLAT_CRASH_PATH_MAX];
     for (uint32_t i = 0; i < report.crash.module_count; i++)
@@ -85,7 +86,7 @@ static void note_paths(void) {
     }
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 _Noreturn static void end(UINT exit_code) {
     TerminateProcess(GetCurrentProcess(), exit_code);
@@ -107,8 +108,8 @@ static DWORD WINAPI make_report(void *unused) {
     tell_and_end();
 }
 
-/* first lets one crash be reported. Another thread that crashes meanwhile waits for that report to be out. When it is the
- * report that crashes, on a damaged stack, what it has so far is told; when it is the sink, that is the end. */
+/* first lets one crash be reported. Another thread that crashes meanwhile waits for that report to be out. When it
+ * is the report that crashes, on a damaged stack, what it has so far is told; when it is the sink, that is the end. */
 static bool first(UINT exit_code) {
     DWORD nobody = 0, self = GetCurrentThreadId();
     if (self != report.thread && atomic_compare_exchange_strong(&crashed_thread, &nobody, self)) {
@@ -146,8 +147,8 @@ static LONG WINAPI on_exception(EXCEPTION_POINTERS *exception) {
     return EXCEPTION_CONTINUE_SEARCH;
 }
 
-/* Before asking anybody else about an exception. What handles a stack overflow in the usual way needs more stack than there is
- * in a thread for which nobody has set some aside, or under wine, which sets none aside. */
+/* Before asking anybody else about an exception. What handles a stack overflow in the usual way needs more stack
+ * than there is in a thread for which nobody has set some aside, or under wine, which sets none aside. */
 static LONG WINAPI on_overflow(EXCEPTION_POINTERS *exception) {
     ULONG_PTR low, high;
     GetCurrentThreadStackLimits(&low, &high);
@@ -167,7 +168,7 @@ static void on_abort(int signal_number) {
     }
 }
 
-/* -------------------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 static int start_report_thread(void) {
     report.begun = mplat_sys.CreateEventW(NULL, TRUE, FALSE, NULL);

@@ -10,8 +10,8 @@
 #define ERROR_ELEVATION_REQUIRED 740
 #endif
 
-/* Slots of the system's and no _Thread_local: mingw's emulation of that takes memory and a semaphore at its first use, and
- * aborts when there is none. A failure for want of memory must not. */
+/* Slots of the system's and no _Thread_local: mingw's emulation of that takes memory and a semaphore at its first
+ * use, and aborts when there is none. A failure for want of memory must not. */
 static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 static DWORD code_slot = TLS_OUT_OF_INDEXES, step_slot = TLS_OUT_OF_INDEXES;
 

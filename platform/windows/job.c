@@ -28,7 +28,7 @@ static int set_limits(HANDLE job, const mplat_limits_t *limits, bool detached) {
     return mplat_fail_last("set limits of job");
 }
 
-/* ---- affinity ------------------------------------------------------------------------------------------------------ */
+/* ---- affinity ---------------------------------------------------------------------------------------------------- */
 
 /* Processors come in groups of 64, so word g of an affinity is group g. Where there is one group, a process's own mask
  * does it; only a job can hold a process to processors of several. */
@@ -67,7 +67,7 @@ static int set_group_affinity(HANDLE job, const uint64_t *affinity) {
     return mplat_fail_last("set affinity of job");
 }
 
-/* ---- jobs ---------------------------------------------------------------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------------------------------------------------- */
 
 int mplat_job_create(const mplat_spawn_options_t *options, HANDLE *out_job) {
     /* No attributes: never inheritable. A child that held its own job open could outlive us. */

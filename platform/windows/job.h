@@ -8,8 +8,8 @@
 /* mplat_job_create makes a child's own job with its limits; the caller closes it. */
 int mplat_job_create(const mplat_spawn_options_t *options, HANDLE *out_job);
 
-/* mplat_job_lifeline gives the job whose end is the end of every child that is not detached. It stays open, and ours alone,
- * until this process ends in whatever way. */
+/* mplat_job_lifeline gives the job whose end is the end of every child that is not detached. It stays open, and ours
+ * alone, until this process ends in whatever way. */
 int mplat_job_lifeline(HANDLE *out_job);
 
 /* mplat_affinity_of_process tells whether affinity is set by mplat_affinity_set, on the suspended child; otherwise

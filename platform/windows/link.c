@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link.c: messages and handles over the private pipe of a parent and its child. How the pipe comes about is link_open.c. */
+/* link.c: messages and handles over the private pipe of a parent and its child. How the pipe comes about is
+ * link_open.c. */
 #include "link_private.h"
 #include "syscalls.h"
 
@@ -18,10 +19,10 @@ typedef struct frame {
 
 enum { FIRST_CAPACITY = 4096, SENT_AT_ONCE = 4096, HANDLES_SIZE = MPLAT_LINK_HANDLES_MAX * sizeof(uint64_t) };
 
-/* ---- receiving ----------------------------------------------------------------------------------------------------- */
+/* ---- receiving --------------------------------------------------------------------------------------------------- */
 
-/* A read is always pending, into the buffer behind what came already, so that its event tells when there is something to
- * receive. The event stays set while a whole message, or the end, waits in the buffer. */
+/* A read is always pending, into the buffer behind what came already, so that its event tells when there is
+ * something to receive. The event stays set while a whole message, or the end, waits in the buffer. */
 
 static void end_receiving(mplat_link_t *link, int err) {
     link->end = err;
@@ -165,10 +166,10 @@ int mplat_link_receive(mplat_link_t *link, void *buf, size_t size, size_t *out_s
     return fits ? 0 : mplat_fail(MPLAT_ETOOBIG, "receive from link");
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
 
-/* write_all writes everything before the deadline, or breaks the write off. It sets no failure and takes no memory, since
- * a crash handler calls it too. */
+/* write_all writes everything before the deadline, or breaks the write off. It sets no failure and takes no memory,
+ * since a crash handler calls it too. */
 static DWORD write_all(HANDLE pipe, OVERLAPPED *writing, const void *data, size_t size, mplat_deadline_t deadline) {
     const unsigned char *at = data;
     while (size > 0) {
@@ -278,7 +279,7 @@ int mplat_link_crash_send(mplat_link_t *link, const void *data, size_t size) {
     return os_code == ERROR_SEM_TIMEOUT ? MPLAT_ETIMEDOUT : MPLAT_ECLOSED;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 int mplat_link_init(mplat_link_t *link) {
     link->reading.hEvent = mplat_sys.CreateEventW(NULL, TRUE, FALSE, NULL);

@@ -114,7 +114,7 @@ void mplat_link_withdraw(mplat_link_offer_t *offer) {
     mplat_close(&offer->mailbox);
 }
 
-/* ---- in the child -------------------------------------------------------------------------------------------------- */
+/* ---- in the child ------------------------------------------------------------------------------------------------ */
 
 /* Takes lower-case hexadecimal digits, at least one and at most 16, and moves *text behind them. */
 static bool read_hex(const wchar_t **text, uint64_t *out_value) {

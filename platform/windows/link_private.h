@@ -21,7 +21,8 @@ struct mplat_link {
     bool send_broken;     /* part of a message may have gone out */
 };
 
-/* mplat_link_init makes what a link needs besides its pipe, and starts the first read. mplat_link_destroy undoes it, also when it failed. */
+/* mplat_link_init makes what a link needs besides its pipe, and starts the first read. mplat_link_destroy undoes it,
+ * also when it failed. */
 int mplat_link_init(mplat_link_t *link);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <winternl.h>
 
-/* ---- processors and memory ----------------------------------------------------------------------------------------- */
+/* ---- processors and memory --------------------------------------------------------------------------------------- */
 
 static int bits_set(uint64_t mask) {
     int count = 0;
@@ -60,7 +60,7 @@ int mplat_oom_kills(uint64_t *out_count) {
     return mplat_fail(MPLAT_ENOTSUP, "count out-of-memory kills");
 }
 
-/* ---- processes ----------------------------------------------------------------------------------------------------- */
+/* ---- processes --------------------------------------------------------------------------------------------------- */
 
 int64_t mplat_self_pid(void) {
     return GetCurrentProcessId();
@@ -72,7 +72,8 @@ static uint64_t created_at(HANDLE process) {
     return (uint64_t)created.dwHighDateTime << 32 | created.dwLowDateTime;
 }
 
-/* The system keeps the parent's number for ever, and gives it to others when the parent has ended; those began after us. */
+/* The system keeps the parent's number for ever, and gives it to others when the parent has ended; those began after
+ * us. */
 int64_t mplat_parent_pid(void) {
     struct {
         void *reserved[4]; /* exit status, environment, affinity, priority */
@@ -91,7 +92,7 @@ int64_t mplat_parent_pid(void) {
     return lives ? pid : 0;
 }
 
-/* ---- the program --------------------------------------------------------------------------------------------------- */
+/* ---- the program ------------------------------------------------------------------------------------------------- */
 
 int mplat_executable_path(char *buf, size_t size) {
     wchar_t *path = NULL;
@@ -122,7 +123,8 @@ static size_t debug_id(const char *base, const IMAGE_NT_HEADERS *headers, unsign
     return 0;
 }
 
-/* The header alone is nearly always enough; a reproducible build may have no time stamp, and then the debug id tells. */
+/* The header alone is nearly always enough; a reproducible build may have no time stamp, and then the debug id
+ * tells. */
 int mplat_build_id(unsigned char *buf, size_t size, size_t *out_size) {
     const char *base = (const char *)(const void *)GetModuleHandleW(NULL);
     const IMAGE_DOS_HEADER *dos = (const IMAGE_DOS_HEADER *)(const void *)base;

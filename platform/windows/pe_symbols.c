@@ -25,7 +25,7 @@ typedef struct found {
     size_t name_max;
 } found_t;
 
-/* ---- bytes --------------------------------------------------------------------------------------------------------- */
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
 static bool is_inside(const image_t *image, uint64_t at, uint64_t size) {
     return at <= image->size && size <= image->size - at;
@@ -44,7 +44,7 @@ static uint32_t get_u16(const image_t *image, uint64_t at) {
     return (uint32_t)image->bytes[at] | (uint32_t)image->bytes[at + 1] << 8;
 }
 
-/* ---- headers ------------------------------------------------------------------------------------------------------- */
+/* ---- headers ----------------------------------------------------------------------------------------------------- */
 
 static bool open_image(image_t *image) {
     const uint32_t pe_signature = 0x4550;
@@ -87,7 +87,7 @@ static bool is_code(const image_t *image, uint64_t rva) {
     return false;
 }
 
-/* ---- candidates ---------------------------------------------------------------------------------------------------- */
+/* ---- candidates -------------------------------------------------------------------------------------------------- */
 
 static void consider(found_t *found, uint64_t rva, uint64_t start, size_t name, size_t name_max) {
     if (start > rva || (found->any && start <= found->start))
@@ -139,7 +139,7 @@ static void look_at_exports(const image_t *image, uint64_t rva, found_t *found) 
     }
 }
 
-/* -------------------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 bool mplat_pe_symbol(const unsigned char *file, size_t file_size, uint64_t rva, char *buf, size_t size,
                      uint64_t *out_distance) {

@@ -8,8 +8,9 @@
  * later. A wait with a deadline is then a blocking call which a timer cancels. */
 enum { PIPE_BUFFER = 65536 };
 
-/* The most that a write with a deadline hands over at once. A pipe takes a write that fits its buffer as a whole or, when
- * it is cancelled, not at all, so what was written is always known; and half the buffer keeps the reader busy meanwhile. */
+/* The most that a write with a deadline hands over at once. A pipe takes a write that fits its buffer as a whole or,
+ * when it is cancelled, not at all, so what was written is always known; and half the buffer keeps the reader busy
+ * meanwhile. */
 enum { TIMED_PIECE = PIPE_BUFFER / 2 };
 
 int mplat_pipe_create(mplat_handle_t *out_read, mplat_handle_t *out_write) {
@@ -60,8 +61,8 @@ static DWORD piece_of(size_t size, size_t most) {
     return (DWORD)(size < most ? size : most);
 }
 
-/* read_once reads what is there, or waits until the deadline for something. Nothing at all is no end: somebody wrote zero
- * bytes. */
+/* read_once reads what is there, or waits until the deadline for something. Nothing at all is no end: somebody wrote
+ * zero bytes. */
 static int read_once(HANDLE pipe, void *buf, DWORD size, mplat_deadline_t deadline, DWORD *out_count) {
     alarm_timer_t alarm = {NULL, NULL};
     DWORD available = 0;

@@ -28,7 +28,8 @@ int mplat_process_wait(mplat_process_t *process, int64_t timeout_ms) {
     return err;
 }
 
-/* GetExitCodeProcess says 259 while a process runs, and also when one exits with 259: only the handle tells the two apart. */
+/* GetExitCodeProcess says 259 while a process runs, and also when one exits with 259: only the handle tells the two
+ * apart. */
 static bool has_ended(mplat_process_t *process) {
     if (WaitForSingleObject(process->process, 0) != WAIT_OBJECT_0)
         return false;
@@ -36,7 +37,8 @@ static bool has_ended(mplat_process_t *process) {
     return true;
 }
 
-/* An exit code is one number for two things. NTSTATUS errors are 0xCxxxxxxx; a program that exits with -1 is not one. */
+/* An exit code is one number for two things. NTSTATUS errors are 0xCxxxxxxx; a program that exits with -1 is not
+ * one. */
 static bool is_exception_status(uint32_t code) {
     return code >> 28 == 0xC || (code >= 0x80000001u && code <= 0x80000004u) || code == 0xE06D7363u ||
            code == 0xE0434352u;

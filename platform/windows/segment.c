@@ -74,9 +74,9 @@ mplat_handle_t mplat_segment_handle(const mplat_segment_t *segment) {
     return (mplat_handle_t)segment->section;
 }
 
-/* A view of a section cannot be decommitted; only whole segments go back. What can be done is to take the pages out of this
- * process's working set, from where the system moves them to the page file first when memory is short. Unlocking pages
- * that are not locked does just that. */
+/* A view of a section cannot be decommitted; only whole segments go back. What can be done is to take the pages out
+ * of this process's working set, from where the system moves them to the page file first when memory is short.
+ * Unlocking pages that are not locked does just that. */
 void mplat_segment_discard(mplat_segment_t *segment, size_t offset, size_t size) {
     if (offset < segment->size && size > 0)
         VirtualUnlock((char *)segment->base + offset, size < segment->size - offset ? size : segment->size - offset);

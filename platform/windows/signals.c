@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* signals.c: keeping the host's signals from the threads of the library. The system runs no handler in a thread that has
- * other work: console events get one of their own, and exceptions concern who raised them. */
+/* signals.c: keeping the host's signals from the threads of the library. The system runs no handler in a thread that
+ * has other work: console events get one of their own, and exceptions concern who raised them. */
 #include "system.h"
 
 #include <string.h>

@@ -26,7 +26,7 @@ typedef struct spawn {
     HANDLE thread; /* of the child, until it runs on its own */
 } spawn_t;
 
-/* ---- streams ------------------------------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 static int inheritable_copy(HANDLE handle, HANDLE *out_copy) {
     HANDLE self = GetCurrentProcess();
@@ -47,7 +47,8 @@ static int inheritable_null(HANDLE *out_null) {
     return err;
 }
 
-/* Copies are inheritable for the time of the spawn only, and no two entries of the list are equal, which it must not have. */
+/* Copies are inheritable for the time of the spawn only, and no two entries of the list are equal, which it must not
+ * have. */
 static int open_streams(spawn_t *spawn) {
     static const DWORD standard[STREAMS] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
     int err = 0;
@@ -62,7 +63,7 @@ static int open_streams(spawn_t *spawn) {
     return err;
 }
 
-/* ---- link, text, jobs ---------------------------------------------------------------------------------------------- */
+/* ---- link, text, jobs -------------------------------------------------------------------------------------------- */
 
 static int make_link(spawn_t *spawn) {
     return spawn->options->link ? mplat_link_create(&spawn->link, &spawn->offer) : 0;
@@ -89,7 +90,7 @@ static int make_jobs(spawn_t *spawn) {
     return err;
 }
 
-/* ---- attributes ---------------------------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
 
 static int set_attribute(spawn_t *spawn, DWORD_PTR attribute, HANDLE *handles, size_t count) {
     if (mplat_sys.UpdateProcThreadAttribute(spawn->attributes, 0, attribute, handles, count * sizeof *handles, NULL,
@@ -122,7 +123,7 @@ static int make_attributes(spawn_t *spawn) {
     return err != 0 ? err : set_attribute(spawn, PROC_THREAD_ATTRIBUTE_JOB_LIST, spawn->jobs, spawn->job_count);
 }
 
-/* ---- start --------------------------------------------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------------------------------------------- */
 
 static DWORD priority_flag(mplat_priority_t priority) {
     switch (priority) {
@@ -150,8 +151,8 @@ static bool starts_suspended(const spawn_t *spawn) {
     return spawn->link != NULL || sets_own_affinity(spawn);
 }
 
-/* A console program without a console gets a new window: from a parent that has none, a hidden console avoids that. It costs
- * a process more, so a child of a parent with a console shares that one. */
+/* A console program without a console gets a new window: from a parent that has none, a hidden console avoids that.
+ * It costs a process more, so a child of a parent with a console shares that one. */
 static DWORD creation_flags(const spawn_t *spawn) {
     const mplat_spawn_options_t *options = spawn->options;
     DWORD flags = EXTENDED_STARTUPINFO_PRESENT | CREATE_UNICODE_ENVIRONMENT | priority_flag(options->priority);
@@ -205,7 +206,7 @@ static int settle(spawn_t *spawn) {
     return err;
 }
 
-/* ---- end ----------------------------------------------------------------------------------------------------------- */
+/* ---- end --------------------------------------------------------------------------------------------------------- */
 
 static void release(spawn_t *spawn) {
     for (size_t i = 0; i < STREAMS; i++)

@@ -15,7 +15,7 @@
 /* CreateProcess's own limit is 32,767 with the final zero. */
 enum { COMMAND_LINE_MAX = 32766 };
 
-/* ---- directory and program ----------------------------------------------------------------------------------------- */
+/* ---- directory and program --------------------------------------------------------------------------------------- */
 
 static int make_directory(spawn_text_t *text, const char *directory) {
     if (directory == NULL)
@@ -74,7 +74,7 @@ static int make_program(spawn_text_t *text, const char *program) {
     return err;
 }
 
-/* ---- command line -------------------------------------------------------------------------------------------------- */
+/* ---- command line ------------------------------------------------------------------------------------------------ */
 
 static int make_command_line(spawn_text_t *text, const char *const *argv) {
     size_t size = 0;
@@ -92,9 +92,10 @@ static int make_command_line(spawn_text_t *text, const char *const *argv) {
     return err;
 }
 
-/* ---- environment --------------------------------------------------------------------------------------------------- */
+/* ---- environment ------------------------------------------------------------------------------------------------- */
 
-/* set_wide adds an entry of this process's environment; what cannot be said in UTF-8, or is no "NAME=value", is left out. */
+/* set_wide adds an entry of this process's environment; what cannot be said in UTF-8, or is no "NAME=value", is left
+ * out. */
 static int set_wide(mplat_env_t *env, const wchar_t *entry) {
     size_t units = wcslen(entry), size = 3 * units + 1;
     char *utf8 = mplat_sys.calloc(size, 1);
@@ -160,7 +161,7 @@ static int make_environment(spawn_text_t *text, const mplat_spawn_options_t *opt
     return err == 0 ? 0 : mplat_fail(err, "make environment");
 }
 
-/* -------------------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 int mplat_spawn_text_init(spawn_text_t *text, const mplat_spawn_options_t *options, const char *marker) {
     *text = (spawn_text_t){NULL, NULL, NULL, NULL};

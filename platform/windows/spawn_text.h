@@ -12,8 +12,8 @@ typedef struct spawn_text {
     wchar_t *directory;    /* NULL: the parent's */
 } spawn_text_t;
 
-/* mplat_spawn_text_init makes all four; marker is the link's, NULL without one. mplat_spawn_text_fini frees them, also after a
- * failure. */
+/* mplat_spawn_text_init makes all four; marker is the link's, NULL without one. mplat_spawn_text_fini frees them,
+ * also after a failure. */
 int mplat_spawn_text_init(spawn_text_t *text, const mplat_spawn_options_t *options, const char *marker);
 void mplat_spawn_text_fini(spawn_text_t *text);
 

@@ -7,9 +7,10 @@
 
 #include <windows.h>
 
-/* ---- failures (failure.c) ----------------------------------------------------------------------------------------- */
+/* ---- failures (failure.c) ---------------------------------------------------------------------------------------- */
 
-/* mplat_fail notes err as the thread's failure in step, without a system code, and returns it. step is a static string. */
+/* mplat_fail notes err as the thread's failure in step, without a system code, and returns it. step is a static
+ * string. */
 int mplat_fail(int err, const char *step);
 
 /* mplat_fail_os does so for a system code and returns the MPLAT_E… code it stands for; mplat_fail_last takes
@@ -17,7 +18,7 @@ int mplat_fail(int err, const char *step);
 int mplat_fail_os(DWORD os_code, const char *step);
 int mplat_fail_last(const char *step);
 
-/* ---- deadlines (clock.c) ------------------------------------------------------------------------------------------- */
+/* ---- deadlines (clock.c) ----------------------------------------------------------------------------------------- */
 
 /* A moment on mplat_clock_ns; INT64_MAX is never. */
 typedef int64_t mplat_deadline_t;
@@ -25,16 +26,17 @@ typedef int64_t mplat_deadline_t;
 mplat_deadline_t mplat_deadline_in_ns(int64_t timeout_ns);
 mplat_deadline_t mplat_deadline_in_ms(int64_t timeout_ms);
 
-/* mplat_deadline_left is what a wait function takes: milliseconds rounded up, INFINITE for never, 0 once it has passed. A
- * very long wait comes out shorter than it is, so a timeout is one only when this gives 0. */
+/* mplat_deadline_left is what a wait function takes: milliseconds rounded up, INFINITE for never, 0 once it has
+ * passed. A very long wait comes out shorter than it is, so a timeout is one only when this gives 0. */
 DWORD mplat_deadline_left(mplat_deadline_t deadline);
 
 /* mplat_wait_object waits for one object: 0 or MPLAT_ETIMEDOUT, or what makes the handle unfit for waiting. */
 int mplat_wait_object(HANDLE object, mplat_deadline_t deadline);
 
-/* ---- handles (handle.c) -------------------------------------------------------------------------------------------- */
+/* ---- handles (handle.c) ------------------------------------------------------------------------------------------ */
 
-/* mplat_is_handle tells "none" from a handle: INVALID_HANDLE_VALUE is this process in many calls, and must not reach them. */
+/* mplat_is_handle tells "none" from a handle: INVALID_HANDLE_VALUE is this process in many calls, and must not reach
+ * them. */
 static inline bool mplat_is_handle(HANDLE handle) {
     return handle != NULL && handle != INVALID_HANDLE_VALUE;
 }
@@ -42,7 +44,7 @@ static inline bool mplat_is_handle(HANDLE handle) {
 /* mplat_close closes *handle unless it is none, makes it NULL and keeps the last error. */
 void mplat_close(HANDLE *handle);
 
-/* ---- text (wide.c) ------------------------------------------------------------------------------------------------- */
+/* ---- text (wide.c) ----------------------------------------------------------------------------------------------- */
 
 /* mplat_wide_new makes a UTF-16 copy of a UTF-8 string, to be freed with free(). MPLAT_EINVAL when it is not UTF-8. */
 int mplat_wide_new(const char *text, wchar_t **out_wide);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thread_end.c: what a thread still does when it ends, by fiber-local storage, which unlike the thread-local kind calls back,
- * and does so before the C run-time takes its own variables of the thread away. */
+/* thread_end.c: what a thread still does when it ends, by fiber-local storage, which unlike the thread-local kind
+ * calls back, and does so before the C run-time takes its own variables of the thread away. */
 #include "system.h"
 
 #include <winternl.h>

@@ -31,9 +31,9 @@ static bool leave_leaf(mplat_unwind_t *from) {
     return moves;
 }
 #else
-/* A function without a table entry is a leaf, with its return address on top of the stack; so is, in effect, a call of an
- * address where there is no function. But mingw's stack probe, in which most stack overflows happen, has pushed two
- * registers and has no entry: the first word that leads into known code is taken. */
+/* A function without a table entry is a leaf, with its return address on top of the stack; so is, in effect, a call
+ * of an address where there is no function. But mingw's stack probe, in which most stack overflows happen, has
+ * pushed two registers and has no entry: the first word that leads into known code is taken. */
 static bool leave_leaf(mplat_unwind_t *from) {
     enum { WORDS_MAX = 3 };
     for (DWORD64 i = 0; i < WORDS_MAX; i++) {
@@ -75,7 +75,8 @@ void mplat_unwind(mplat_unwind_t *from, bool (*note)(uint64_t address)) {
 
 #else
 
-/* 32-bit x86 has no tables: where it crashed is exact, the frames behind that are what the chain of frame pointers gives. */
+/* 32-bit x86 has no tables: where it crashed is exact, the frames behind that are what the chain of frame pointers
+ * gives. */
 void mplat_unwind(mplat_unwind_t *from, bool (*note)(uint64_t address)) {
     ULONG_PTR low = from->stack_low, at = from->registers.Ebp;
     bool more = note(from->registers.Eip);

@@ -11,8 +11,9 @@ typedef struct mplat_unwind {
     ULONG_PTR stack_low, stack_high;
 } mplat_unwind_t;
 
-/* mplat_unwind calls note with an address in each frame, innermost first, until it returns false or the stack ends: where the
- * registers are, then where each call was. It changes from->registers, and takes neither memory nor a lock. */
+/* mplat_unwind calls note with an address in each frame, innermost first, until it returns false or the stack ends:
+ * where the registers are, then where each call was. It changes from->registers, and takes neither memory nor a
+ * lock. */
 void mplat_unwind(mplat_unwind_t *from, bool (*note)(uint64_t address));
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wake.c: sleeping on a word of shared memory. The system has no futex between processes, so that each wake has an event. */
+/* wake.c: sleeping on a word of shared memory. The system has no futex between processes, so that each wake has an
+ * event. */
 #include "syscalls.h"
 #include "system.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch.c: one thread waits on a completion port; the system's thread pool posts to it what any number of objects do. */
+/* watch.c: one thread waits on a completion port; the system's thread pool posts to it what any number of objects
+ * do. */
 #include "process.h"
 #include "syscalls.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A packet on the port names an item by slot and serial number, never by address: it may still be queued when the item is
- * gone, and is then recognised and dropped. */
+/* A packet on the port names an item by slot and serial number, never by address: it may still be queued when the
+ * item is gone, and is then recognised and dropped. */
 typedef struct watch_item {
     mplat_watch_kind_t kind;
     const void *object;
@@ -45,7 +46,7 @@ static void CALLBACK object_is_ready(PTP_CALLBACK_INSTANCE instance, void *conte
     post(item->port, item->serial, item->slot);
 }
 
-/* ---- items ---------------------------------------------------------------------------------------------------------- */
+/* ---- items ------------------------------------------------------------------------------------------------------- */
 
 static void arm(watch_item_t *item) {
     SetThreadpoolWait(item->wait, item->handle, NULL);
@@ -166,7 +167,7 @@ void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
     remove_object(watch, MPLAT_WATCH_LINK, link);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 /* Where events are gathered for the caller. */
 typedef struct gathered {
@@ -264,7 +265,7 @@ void mplat_watch_wake(mplat_watch_t *watch) {
         post(watch->port, WAKE_SERIAL, 0);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 int mplat_watch_create(mplat_watch_t **out_watch) {
     *out_watch = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the Windows backend reads from others, damaged on purpose: frames on a link, the bootstrap marker and its mailbox,
- * executables, exit codes. Any bytes give an answer; none gives a crash, a hang or a handle that stays. */
+/* What the Windows backend reads from others, damaged on purpose: frames on a link, the bootstrap marker and its
+ * mailbox, executables, exit codes. Any bytes give an answer; none gives a crash, a hang or a handle that stays. */
 #include "platform/windows/link.h"
 #include "platform/windows/pe_symbols.h"
 #include "platform/windows/process.h"
