@@ -113,6 +113,8 @@ int mplat_child_begin(mplat_link_t **out_link) {
 
 void mplat_child_ignore_interrupt(void) {}
 
+void mplat_child_ignore_broken_pipe(void) {}
+
 void fake_on_self_exit(void (*function)(int code)) {
     self_exit = function;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* child.c: what a process that mplat_spawn started does first: it finds its link, hides it and ties its life to its
  * parent's. */
+#include "executable.h"
 #include "internal.h"
 #include "lifeline.h"
 #include "link.h"
@@ -44,6 +45,7 @@ int mplat_child_begin(mplat_link_t **out_link) {
     if (err != 0)
         return err;
     fcntl(MPLAT_LINK_FD, F_SETFD, FD_CLOEXEC);
+    mplat_executable_name_process();
     if (marker.lifeline) {
         fcntl(MPLAT_LIFELINE_FD, F_SETFD, FD_CLOEXEC);
         mplat_parent_pid(); /* known from here on: armed means that it has not ended yet */
@@ -61,6 +63,13 @@ void mplat_child_ignore_interrupt(void) {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGINT, &ignore, NULL);
+}
+
+void mplat_child_ignore_broken_pipe(void) {
+    struct sigaction now, ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignore.sa_mask);
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL)
+        sigaction(SIGPIPE, &ignore, NULL);
 }
 
 _Noreturn void mplat_self_exit(int code) {

@@ -7,4 +7,10 @@
  * *out_owned is a copy, which the caller frees and the marker carries; NULL otherwise. */
 int mplat_executable_for_exec(char **out_owned, const char **out_program);
 
+/* mplat_executable_descriptor gives a descriptor of the running program, opened once and kept; -1 where there is none. */
+int mplat_executable_descriptor(void);
+
+/* mplat_executable_name_process gives this process the name of its program, which exec by a descriptor loses on older kernels. */
+void mplat_executable_name_process(void);
+
 #endif

@@ -47,10 +47,14 @@ static int make(void) {
     return 0;
 }
 
-int mplat_lifeline_end(int *out_fd) {
+int mplat_lifeline_for_child(int *out_fd) {
+    *out_fd = -1;
     pthread_mutex_lock(&lifeline.mutex);
     int err = lifeline.write_end >= 0 ? 0 : make();
-    *out_fd = err == 0 ? lifeline.read_end : -1;
+    if (err == 0) {
+        *out_fd = mplat_lifeline_open(lifeline.read_end);
+        err = *out_fd >= 0 ? 0 : mplat_fail(errno, "make lifeline");
+    }
     pthread_mutex_unlock(&lifeline.mutex);
     return err;
 }

@@ -4,8 +4,13 @@
 #ifndef MPLAT_POSIX_LIFELINE_H
 #define MPLAT_POSIX_LIFELINE_H
 
-/* mplat_lifeline_end gives the read end of this process's lifeline, for all its children; it stays the lifeline's. */
-int mplat_lifeline_end(int *out_fd);
+/* mplat_lifeline_for_child gives the next child its descriptor of this process's lifeline; the caller closes it once the child has
+ * its own. */
+int mplat_lifeline_for_child(int *out_fd);
+
+/* mplat_lifeline_open makes such a descriptor of the read end, as mplat_lifeline_arm wants it: lifeline_fasync.c or
+ * lifeline_portable.c. -1 with errno. */
+int mplat_lifeline_open(int read_end);
 
 /* mplat_lifeline_arm makes this process die when MPLAT_LIFELINE_FD, which it owns from then on, says that the
  * parent has ended; also when it has ended already. */

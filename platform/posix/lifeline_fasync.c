@@ -5,27 +5,34 @@
 #include "lifeline.h"
 #include "linux_abi.h"
 #include "spawn.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
-int mplat_lifeline_arm_fasync(void) {
-    /* The owner and the signal belong to the open file description, which all children of the parent share: each
-     * needs one of its own, and only opening anew makes it. */
-    _Static_assert(MPLAT_LIFELINE_FD == 4, "the path is the lifeline's");
-    static const char path[] = "/proc/self/fd/4";
+/* The owner and the signal belong to the open file description: each child needs one of its own, and only opening anew makes it.
+ * The parent does that, because the first look into /proc of a fresh process costs more than one more in an old one.
+ * O_NONBLOCK, which a mere duplicate has not, tells the child that it got one. */
+int mplat_lifeline_open(int read_end) {
+    char path[40];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", read_end);
     int own = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (own < 0)
+    return own >= 0 ? own : mplat_sys.duplicate(read_end);
+}
+
+int mplat_lifeline_arm_fasync(void) {
+    int flags = fcntl(MPLAT_LIFELINE_FD, F_GETFL);
+    if (flags < 0 || (flags & O_NONBLOCK) == 0)
         return -1;
-    if (fcntl(own, F_SETOWN, getpid()) != 0 || fcntl(own, F_SETSIG, SIGKILL) != 0 ||
-        fcntl(own, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
-        mplat_close(own);
+    if (fcntl(MPLAT_LIFELINE_FD, F_SETOWN, getpid()) != 0 || fcntl(MPLAT_LIFELINE_FD, F_SETSIG, SIGKILL) != 0 ||
+        fcntl(MPLAT_LIFELINE_FD, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
+        (void)fcntl(MPLAT_LIFELINE_FD, F_SETFL, 0); /* the thread's read is to wait */
         return -1;
     }
-    mplat_close(MPLAT_LIFELINE_FD);
     /* The parent may have ended before: then there is no change any more to be told of. */
-    struct pollfd ended = {.fd = own, .events = POLLIN, .revents = 0};
+    struct pollfd ended = {.fd = MPLAT_LIFELINE_FD, .events = POLLIN, .revents = 0};
     if (poll(&ended, 1, 0) > 0)
         kill(getpid(), SIGKILL);
     return 0;

@@ -98,6 +98,12 @@ int mplat_executable_for_exec(char **out_owned, const char **out_program) {
     return 0;
 }
 
+int mplat_executable_descriptor(void) {
+    return -1;
+}
+
+void mplat_executable_name_process(void) {}
+
 int mplat_build_id(unsigned char *buf, size_t size, size_t *out_size) {
     *out_size = !executable.known ? 0 : size < sizeof executable.build ? size : sizeof executable.build;
     if (*out_size > 0)

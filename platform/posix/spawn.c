@@ -47,12 +47,15 @@ static int plan_lifeline(spawn_t *spawn) {
     /* Only a program that looks for it makes use of a lifeline; any other would carry a strange descriptor. */
     if (!spawn->options->link || spawn->options->detached)
         return 0;
-    return mplat_lifeline_end(&spawn->plan.lifeline);
+    return mplat_lifeline_for_child(&spawn->plan.lifeline);
 }
 
 static int plan_program(spawn_t *spawn) {
     spawn->plan.program = spawn->options->program;
-    return spawn->plan.program != NULL ? 0 : mplat_executable_for_exec(&spawn->program, &spawn->plan.program);
+    if (spawn->plan.program != NULL)
+        return 0;
+    spawn->plan.executable = mplat_executable_descriptor();
+    return mplat_executable_for_exec(&spawn->program, &spawn->plan.program);
 }
 
 static bool inode_of(int fd, uint64_t *out_inode) {
@@ -187,7 +190,7 @@ int mplat_spawn(const mplat_spawn_options_t *options, mplat_process_t **out_proc
     static int (*const steps[])(spawn_t *) = {plan_link,    plan_lifeline, plan_program, plan_environment,
                                               plan_streams, plan_rest,     start,        adopt};
     spawn_t spawn = {.options = options,
-                     .plan = {.streams = {-1, -1, -1}, .link = -1, .lifeline = -1},
+                     .plan = {.streams = {-1, -1, -1}, .link = -1, .lifeline = -1, .executable = -1},
                      .link_child_end = -1,
                      .pidfd = -1};
     int err = 0;
@@ -197,6 +200,7 @@ int mplat_spawn(const mplat_spawn_options_t *options, mplat_process_t **out_proc
     for (size_t i = 0; err == 0 && i < sizeof steps / sizeof steps[0]; i++)
         err = steps[i](&spawn);
     mplat_close(spawn.link_child_end);
+    mplat_close(spawn.plan.lifeline);
     mplat_close(spawn.pidfd);
     free(spawn.environment);
     free(spawn.program);

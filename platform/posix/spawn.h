@@ -15,6 +15,7 @@
 
 typedef struct mplat_spawn_plan {
     const char *program;
+    int executable; /* a descriptor of the program, quicker to exec than its path; -1: there is none */
     char *const *argv;
     char *const *environment;
     const char *directory; /* NULL: stay */
@@ -51,7 +52,8 @@ typedef struct mplat_child_failure {
 
 /* mplat_child_become turns this process into the program of the plan; it returns only when that fails. Every
  * signal is blocked when it is called. The child may share the parent's memory, so it changes nothing but its own
- * stack. *keep is a descriptor that stays open, or -1; it may get another number. */
+ * stack. *keep is a descriptor that stays open, or -1; it may get another number. It is plan->executable if the plan has
+ * one. */
 mplat_child_failure_t mplat_child_become(const mplat_spawn_plan_t *plan, int *keep);
 
 /* mplat_os_process_start starts a child that becomes the program, and waits until it has: spawn_clone.c or
@@ -66,6 +68,10 @@ pid_t mplat_process_start_by_fork(const mplat_spawn_plan_t *plan, int *out_pidfd
 
 /* mplat_child_reset_signals gives every signal its default disposition. */
 int mplat_child_reset_signals(void);
+
+/* mplat_child_exec becomes the program, by the descriptor executable where the system can, else by its path; it returns
+ * only when it fails. */
+int mplat_child_exec(const mplat_spawn_plan_t *plan, int executable);
 
 /* mplat_child_close closes every descriptor from first on, but keep (-1: none). */
 int mplat_child_close(int first, int keep);

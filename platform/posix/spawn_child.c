@@ -101,14 +101,14 @@ static int set_priority(const mplat_spawn_plan_t *plan) {
     return plan->set_nice ? setpriority(PRIO_PROCESS, 0, plan->nice) : 0;
 }
 
-static int become_program(const mplat_spawn_plan_t *plan) {
+static int become_program(const mplat_spawn_plan_t *plan, int keep) {
     /* Signals that came while all were blocked reach the child now, with default dispositions: the parent's handlers,
      * which live in memory the child shares, can no longer run. */
     sigset_t none;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) != 0)
         return -1;
-    return execve(plan->program, plan->argv, plan->environment);
+    return mplat_child_exec(plan, plan->executable >= 0 ? keep : -1);
 }
 
 static mplat_child_step_t run_steps(const mplat_spawn_plan_t *plan, int *keep) {
@@ -128,7 +128,7 @@ static mplat_child_step_t run_steps(const mplat_spawn_plan_t *plan, int *keep) {
         return MPLAT_STEP_AFFINITY;
     if (set_limits(&plan->limits) != 0) /* last: what follows needs no descriptor and no memory */
         return MPLAT_STEP_LIMITS;
-    become_program(plan);
+    become_program(plan, *keep);
     return MPLAT_STEP_EXEC;
 }
 

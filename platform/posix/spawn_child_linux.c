@@ -71,6 +71,15 @@ int mplat_child_close(int first, int keep) {
     return closed || close_listed(first, keep) == 0 ? 0 : close_each(first, keep);
 }
 
+int mplat_child_exec(const mplat_spawn_plan_t *plan, int executable) {
+    if (executable >= 0) {
+        syscall(SYS_execveat, executable, "", plan->argv, plan->environment, AT_EMPTY_PATH);
+        if (errno != ENOSYS && errno != EINVAL && errno != EACCES)
+            return -1;
+    }
+    return execve(plan->program, plan->argv, plan->environment);
+}
+
 int mplat_child_set_affinity(const uint64_t *words) {
     unsigned long mask[MPLAT_AFFINITY_WORDS * sizeof(uint64_t) / sizeof(unsigned long)];
     for (size_t i = 0; i < sizeof mask / sizeof mask[0]; i++) {

@@ -50,6 +50,11 @@ int mplat_child_close(int first, int keep) {
     return 0;
 }
 
+int mplat_child_exec(const mplat_spawn_plan_t *plan, int executable) {
+    (void)executable;
+    return execve(plan->program, plan->argv, plan->environment);
+}
+
 int mplat_child_set_affinity(const uint64_t *words) {
     (void)words;
     errno = ENOSYS;

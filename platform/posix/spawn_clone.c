@@ -19,9 +19,9 @@ typedef struct child {
 
 static int run_child(void *argument) {
     child_t *child = argument;
-    int none = -1;
+    int keep = child->plan->executable;
     /* The parent's thread sleeps until exec or exit, and then finds this in its own memory. */
-    child->failure = mplat_child_become(child->plan, &none);
+    child->failure = mplat_child_become(child->plan, &keep);
     _exit(127);
 }
 

@@ -43,12 +43,14 @@ static bool hear_failure(int report, mplat_child_failure_t *out_failure) {
 
 pid_t mplat_process_start_by_fork(const mplat_spawn_plan_t *plan, int *out_pidfd, int32_t *out_failed_step) {
     int report[2] = {-1, -1};
+    mplat_spawn_plan_t by_path = *plan; /* what the child keeps open is the pipe */
+    by_path.executable = -1;
     mplat_child_failure_t failure = {MPLAT_STEP_START, 0};
     *out_pidfd = -1;
     *out_failed_step = MPLAT_STEP_START;
     if (mplat_sys.pipe(report) != 0)
         return -1;
-    pid_t pid = fork_blocked(plan, report[1]);
+    pid_t pid = fork_blocked(&by_path, report[1]);
     mplat_close(report[1]);
     if (pid > 0 && hear_failure(report[0], &failure)) {
         mplat_process_reap_now(pid);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lifeline.c: the start of a child that mplat_spawn made, and its end. What ends it with its parent is a job (job.c). */
+/* lifeline.c: the start of a child that mplat_spawn made, and its end. What ends it with its parent is a job
+ * (job.c). */
 #include "link.h"
 
 #include <stdlib.h>
@@ -31,6 +32,8 @@ static BOOL WINAPI swallow_interrupt(DWORD event) {
 void mplat_child_ignore_interrupt(void) {
     SetConsoleCtrlHandler(swallow_interrupt, TRUE);
 }
+
+void mplat_child_ignore_broken_pipe(void) {}
 
 _Noreturn void mplat_self_exit(int code) {
     /* ExitProcess would run the exit code of every DLL. */
