@@ -6,7 +6,6 @@
 
 #include "call.h"
 #include "channel.h"
-#include "core_support.h"
 #include "local_support.h"
 #include "memory.h"
 #include "process_host.h"
@@ -470,6 +469,14 @@ typedef struct scribble {
 } scribble_t;
 
 static scribble_t scribble;
+
+/* xorshift64: the same nonsense in every run. */
+static uint64_t next_random(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
 
 static void write_nonsense(void *arg) {
     static const uint32_t words[] = {0, 1, 2, 3, 16, 17, 4096, 262144, UINT32_MAX, INT32_MAX};
