@@ -275,6 +275,11 @@ TEST(pool_faults, cancel_waiting_running_and_finished) {
     end_pool(pool);
 }
 
+static bool has_first_item(void *result) {
+    mproc_item_t item;
+    return mproc_result_item(result, 0, &item) == MPROC_OK;
+}
+
 TEST(pool_faults, a_cancelled_map_keeps_what_is_done) {
     enum { COUNT = 1000 };
     static mproc_args_t lists[COUNT];
@@ -291,7 +296,7 @@ TEST(pool_faults, a_cancelled_map_keeps_what_is_done) {
     }
     REQUIRE_OK(
         mproc_pool_map_async(pool, &fault_sleep, MPROC_ARGLISTS(pointers, COUNT), MPROC_KEEP, &options, &result));
-    test_sleep_ms(300);
+    CHECK(test_wait_until(has_first_item, result, 20000));
     CHECK_OK(mproc_result_cancel(result, 0));
     CHECK_ERR(mproc_result_get(result, LONG_MS, NULL), MPROC_ECANCELLED);
     for (size_t i = 0; i < COUNT; i++) {

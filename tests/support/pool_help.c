@@ -16,7 +16,10 @@ void warm_up_pool(const mproc_task_t *task) {
     mproc_pool_t *pool = NULL;
     if (mproc_pool_create(&options, &pool) != MPROC_OK)
         return;
-    (void)mproc_pool_apply(pool, task, MPROC_ARGS(0), NULL, NULL);
+    mproc_result_t *result = NULL;
+    if (mproc_pool_apply_async(pool, task, MPROC_ARGS(0), NULL, &result) == MPROC_OK)
+        (void)mproc_wait(&result, 1, MPROC_ALL, LONG_MS);
+    mproc_result_release(result);
     mproc_pool_destroy(pool);
 }
 

@@ -480,4 +480,6 @@ TEST(pool_core, a_pool_may_be_destroyed_in_its_callback) {
     mproc_result_release(other);
     test_sleep_ms(50);
     CHECK_EQ_INT(order.count, 1);
+    /* The thread of a pool that freed itself is collected with the next one. */
+    mproc_pool_destroy(double_pool(NULL, 1));
 }

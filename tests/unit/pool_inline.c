@@ -86,8 +86,18 @@ static int64_t value_of(mproc_result_t *result) {
 static void warm_up(void) {
     mproc_pool_options_t options = {.processes = MPROC_INLINE};
     mproc_pool_t *pool = NULL;
-    if (mproc_pool_create(&options, &pool) == MPROC_OK)
-        mproc_pool_destroy(pool);
+    mproc_result_t *result = NULL;
+    if (mproc_pool_create(&options, &pool) != MPROC_OK)
+        return;
+    mproc_pool_options_t workers = {.processes = 1};
+    mproc_pool_destroy(pool);
+    /* The hub of mproc_wait is made for a result that is not ready: only workers give one. */
+    if (mproc_pool_create(&workers, &pool) != MPROC_OK)
+        return;
+    if (mproc_pool_apply_async(pool, &inline_nothing, NULL, NULL, &result) == MPROC_OK)
+        (void)mproc_wait(&result, 1, MPROC_ALL, 30000);
+    mproc_result_release(result);
+    mproc_pool_destroy(pool);
 }
 TEST_WARM_UP(warm_up)
 
