@@ -27,6 +27,15 @@ MPROC_TASK(output_into_closed) {
     return MPROC_OK;
 }
 
+MPROC_TASK(output_quiet) {
+    const char *then = "";
+    int err = mproc_call_args(call, "s", &then);
+    if (err != MPROC_OK)
+        return err;
+    printf("written at the exit");
+    return then[0] == 'f' ? mproc_call_fail(call, 3, "failed as told") : MPROC_OK;
+}
+
 static void warm_up(void) {
     warm_up_with(&output_into_closed);
 }
@@ -62,6 +71,32 @@ TEST(process_output, is_flushed_when_the_task_calls_exit) {
 
 TEST(process_output, closed_standard_output_does_not_change_the_exit_code) {
     CHECK_EQ_INT(run_code(&(mproc_process_options_t){.target = &output_into_closed}), 0);
+}
+
+/* The output of one that ends as told goes into pipes that nobody reads. */
+static mproc_process_t *ended_unread(const char *then) {
+    intptr_t broken = host_open_broken();
+    REQUIRE(broken != -1);
+    mproc_process_t *process =
+        ended(&(mproc_process_options_t){.target = &output_quiet,
+                                         .args = MPROC_ARGS(then),
+                                         .standard_output = {.kind = MPROC_STDIO_HANDLE, .handle = broken},
+                                         .standard_error = {.kind = MPROC_STDIO_HANDLE, .handle = broken}});
+    host_close(broken);
+    return process;
+}
+
+TEST(process_output, broken_standard_output_does_not_change_the_exit_code) {
+    mproc_process_t *process = ended_unread("return");
+    CHECK_HAS_STR(repr_of(process), "exitcode=0>");
+    mproc_process_destroy(process);
+}
+
+TEST(process_output, broken_standard_error_does_not_hide_a_failure) {
+    mproc_process_t *process = ended_unread("fail");
+    CHECK_HAS_STR(repr_of(process), "exitcode=1>");
+    CHECK_HAS_STR(error_text(process), "failed as told");
+    mproc_process_destroy(process);
 }
 
 TEST(process_output, failure_is_printed_as_python_prints_an_exception) {

@@ -108,6 +108,14 @@ intptr_t host_open_high(void) {
     return high;
 }
 
+intptr_t host_open_broken(void) {
+    int fds[2];
+    if (pipe(fds) != 0)
+        return -1;
+    close(fds[0]);
+    return fds[1];
+}
+
 void host_close(intptr_t handle) {
     close((int)handle);
 }

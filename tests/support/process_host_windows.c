@@ -67,6 +67,14 @@ intptr_t host_open_high(void) {
     return handle == INVALID_HANDLE_VALUE ? -1 : (intptr_t)handle;
 }
 
+intptr_t host_open_broken(void) {
+    HANDLE reading = NULL, writing = NULL;
+    if (!CreatePipe(&reading, &writing, NULL, 0))
+        return -1;
+    CloseHandle(reading);
+    return (intptr_t)writing;
+}
+
 void host_close(intptr_t handle) {
     CloseHandle((HANDLE)handle);
 }
