@@ -56,8 +56,7 @@ static void reset(mproc_local_t *local, mproc_slot_t *slot) {
     slot->checked_ns = 0;
     slot->tasks_limit = local->options.maxtasksperchild > 0 ? jittered(local, local->options.maxtasksperchild) : 0;
     slot->started_ns = mplat_clock_ns();
-    slot->retire_at_ns =
-        local->options.max_age_ms > 0 ? slot->started_ns + jittered(local, local->options.max_age_ms) * MS : INT64_MAX;
+    slot->retire_at_ns = INT64_MAX;
     slot->restart_ns = INT64_MAX;
 }
 
@@ -259,6 +258,9 @@ static void come_up(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
     if (stage == MPROC_STAGE_UP) {
         local->starting--;
         slot->stage = slot->retire ? MPROC_SLOT_RETIRING : MPROC_SLOT_UP;
+        /* From here on: where a start takes longer than the age, no worker would ever do a task. */
+        if (local->options.max_age_ms > 0)
+            slot->retire_at_ns = now_ns + jittered(local, local->options.max_age_ms) * MS;
         if (!slot->retire)
             local->events->slot_up(local->context, slot->index, slot->pid);
     } else if (now_ns - slot->started_ns > local->options.start_timeout_ms * MS) {
