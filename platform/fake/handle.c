@@ -7,7 +7,11 @@
 
 enum { FIRST_HANDLE = 1000, PIPE_SIZE = 65536 };
 
-static object_t **table; /* index + FIRST_HANDLE is the handle; NULL is free */
+typedef struct slot {
+    object_t *object; /* NULL: free */
+} slot_t;
+
+static slot_t *table; /* index + FIRST_HANDLE is the handle */
 static size_t table_size;
 
 void object_init(object_t *object, object_kind_t kind, void (*drop)(object_t *object)) {
@@ -21,17 +25,17 @@ void object_release_locked(object_t *object) {
 
 mplat_handle_t handle_add_locked(object_t *object) {
     size_t i = 0;
-    while (i < table_size && table[i] != NULL)
+    while (i < table_size && table[i].object != NULL)
         i++;
     if (i == table_size) {
-        object_t **bigger = realloc(table, (table_size + 64) * sizeof *table);
+        slot_t *bigger = realloc(table, (table_size + 64) * sizeof *table);
         if (bigger == NULL)
             return MPLAT_NO_HANDLE;
         memset(bigger + table_size, 0, 64 * sizeof *table);
         table = bigger;
         table_size += 64;
     }
-    table[i] = object;
+    table[i].object = object;
     object->uses++;
     state_opened_locked();
     return (mplat_handle_t)i + FIRST_HANDLE;
@@ -40,13 +44,13 @@ mplat_handle_t handle_add_locked(object_t *object) {
 object_t *handle_object_locked(mplat_handle_t handle) {
     if (handle < FIRST_HANDLE || handle >= FIRST_HANDLE + (mplat_handle_t)table_size)
         return NULL;
-    return table[handle - FIRST_HANDLE];
+    return table[handle - FIRST_HANDLE].object;
 }
 
 void handle_close_locked(mplat_handle_t *handle) {
     object_t *object = handle_object_locked(*handle);
     if (object != NULL) {
-        table[*handle - FIRST_HANDLE] = NULL;
+        table[*handle - FIRST_HANDLE].object = NULL;
         object_release_locked(object);
         state_closed_locked();
         monitor_changed();
@@ -219,37 +223,37 @@ static int await_pipe_locked(mplat_handle_t handle, object_kind_t kind, int64_t 
     }
 }
 
-int mplat_pipe_read(mplat_handle_t handle, void *buf, size_t size, int64_t timeout_ms, size_t *out_size) {
+int mplat_pipe_read(mplat_handle_t pipe, void *buf, size_t size, int64_t timeout_ms, size_t *out_size) {
     *out_size = 0;
     int err = state_injected(FAKE_PIPE_READ);
     if (err != 0)
         return err;
     monitor_enter();
-    pipe_buffer_t *pipe = NULL;
-    err = await_pipe_locked(handle, OBJECT_PIPE_READ, clock_deadline_ms_locked(timeout_ms), &pipe);
-    if (err == 0 && pipe == NULL)
+    pipe_buffer_t *buffer = NULL;
+    err = await_pipe_locked(pipe, OBJECT_PIPE_READ, clock_deadline_ms_locked(timeout_ms), &buffer);
+    if (err == 0 && buffer == NULL)
         err = state_fail(MPLAT_ECLOSED, 0, "null");
-    for (; err == 0 && *out_size < size && pipe->used > 0; pipe->used--, ++*out_size) {
-        ((unsigned char *)buf)[*out_size] = pipe->bytes[pipe->start];
-        pipe->start = (pipe->start + 1) % PIPE_SIZE;
+    for (; err == 0 && buffer != NULL && *out_size < size && buffer->used > 0; buffer->used--, ++*out_size) {
+        ((unsigned char *)buf)[*out_size] = buffer->bytes[buffer->start];
+        buffer->start = (buffer->start + 1) % PIPE_SIZE;
     }
     monitor_changed();
     monitor_leave();
     return err;
 }
 
-int mplat_pipe_write(mplat_handle_t handle, const void *buf, size_t size, int64_t timeout_ms, size_t *out_size) {
+int mplat_pipe_write(mplat_handle_t pipe, const void *buf, size_t size, int64_t timeout_ms, size_t *out_size) {
     *out_size = 0;
     int err = state_injected(FAKE_PIPE_WRITE);
     if (err != 0)
         return err;
     monitor_enter();
-    pipe_buffer_t *pipe = NULL;
-    err = await_pipe_locked(handle, OBJECT_PIPE_WRITE, clock_deadline_ms_locked(timeout_ms), &pipe);
-    if (err == 0 && pipe == NULL)
+    pipe_buffer_t *buffer = NULL;
+    err = await_pipe_locked(pipe, OBJECT_PIPE_WRITE, clock_deadline_ms_locked(timeout_ms), &buffer);
+    if (err == 0 && buffer == NULL)
         *out_size = size;
-    for (; err == 0 && pipe != NULL && *out_size < size && pipe->used < PIPE_SIZE; pipe->used++, ++*out_size)
-        pipe->bytes[(pipe->start + pipe->used) % PIPE_SIZE] = ((const unsigned char *)buf)[*out_size];
+    for (; err == 0 && buffer != NULL && *out_size < size && buffer->used < PIPE_SIZE; buffer->used++, ++*out_size)
+        buffer->bytes[(buffer->start + buffer->used) % PIPE_SIZE] = ((const unsigned char *)buf)[*out_size];
     monitor_changed();
     monitor_leave();
     return err;

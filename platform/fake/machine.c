@@ -12,6 +12,7 @@ static const char executable[] = "/fake/program";
 
 static int cpu_count;
 static uint64_t oom_kills;
+static const unsigned char first_build_id[] = {'f', 'a', 'k', 'e'};
 static unsigned char build_id[BUILD_ID_MAX];
 static size_t build_id_size;
 static uint32_t random_state;
@@ -23,8 +24,8 @@ static void *crash_context;
 void machine_reset_locked(void) {
     cpu_count = 4;
     oom_kills = 0;
-    memcpy(build_id, "fake", 4);
-    build_id_size = 4;
+    memcpy(build_id, first_build_id, sizeof first_build_id);
+    build_id_size = sizeof first_build_id;
     random_state = 1;
     begin_link = NULL;
     self_exit = NULL;

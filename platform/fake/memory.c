@@ -86,19 +86,16 @@ int mplat_segment_open(mplat_handle_t handle, size_t size, mplat_segment_t **out
         err = state_fail(MPLAT_ENOMEM, 0, "segment_open");
     monitor_enter();
     object_t *object = handle_object_locked(handle);
-    if (err == 0 && (object == NULL || object->kind != OBJECT_SEGMENT))
-        err = state_fail(MPLAT_EINVAL, 0, "segment_open");
-    if (err == 0 && ((memory_t *)object)->size < size)
-        err = state_fail(MPLAT_EMALFORMED, 0, "segment_open");
-    if (err == 0)
-        *segment = (mplat_segment_t){.memory = (memory_t *)object, .handle = handle, .size = round_up(size)};
-    else
+    memory_t *memory = object != NULL && object->kind == OBJECT_SEGMENT ? (memory_t *)object : NULL;
+    bool fits = memory != NULL && memory->size >= size;
+    if (segment == NULL || !fits)
         handle_close_locked(&handle);
     monitor_leave();
-    if (err != 0) {
+    if (segment == NULL || !fits) {
         free(segment);
-        return err;
+        return err != 0 ? err : state_fail(memory == NULL ? MPLAT_EINVAL : MPLAT_EMALFORMED, 0, "segment_open");
     }
+    *segment = (mplat_segment_t){.memory = memory, .handle = handle, .size = round_up(size)};
     *out_segment = segment;
     return 0;
 }

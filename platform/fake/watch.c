@@ -71,14 +71,13 @@ int mplat_bell_open(mplat_handle_t handle, mplat_bell_t **out_bell) {
         err = state_fail(MPLAT_ENOMEM, 0, "bell_open");
     monitor_enter();
     object_t *object = handle_object_locked(handle);
-    if (err == 0 && (object == NULL || object->kind != OBJECT_BELL))
-        err = state_fail(MPLAT_EINVAL, 0, "bell_open");
-    if (err != 0)
+    bool right = object != NULL && object->kind == OBJECT_BELL;
+    if (bell == NULL || !right)
         handle_close_locked(&handle);
     monitor_leave();
-    if (err != 0) {
+    if (bell == NULL || !right) {
         free(bell);
-        return err;
+        return err != 0 ? err : state_fail(MPLAT_EINVAL, 0, "bell_open");
     }
     *bell = (mplat_bell_t){.object = object, .handle = handle};
     *out_bell = bell;

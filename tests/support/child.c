@@ -179,10 +179,13 @@ static int verb_fill_handles(int argc, char **argv, mplat_link_t *link) {
 static int verb_allocate(int argc, char **argv, mplat_link_t *link) {
     (void)link;
     size_t size = (size_t)number(argc, argv, 1) << 20;
-    volatile char *block = malloc(size);
+    char *block = malloc(size + 1);
+    volatile char *used = block;
     for (size_t i = 0; block != NULL && i < size; i += 4096)
-        block[i] = 1;
-    return block != NULL ? 0 : 1;
+        used[i] = 1;
+    int code = block != NULL ? 0 : 1;
+    free(block);
+    return code;
 }
 
 /* Computes for so many milliseconds of this clock. */

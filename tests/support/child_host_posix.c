@@ -17,8 +17,6 @@
 #include "host.h"
 #include "platform/platform.h"
 
-extern char **environ;
-
 struct host_thread {
     pthread_t id;
     host_thread_function_t *function;
@@ -72,7 +70,7 @@ size_t host_count_handles(void) {
     if (directory == NULL)
         return 0;
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-        count += entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(directory) ? 1 : 0;
+        count += entry->d_name[0] != '.' && strtol(entry->d_name, NULL, 10) != dirfd(directory) ? 1 : 0;
     closedir(directory);
     return count;
 }

@@ -18,7 +18,8 @@ static char *next_text(const char **output) {
     if (end == *output || *end != ':')
         return NULL;
     char *text = malloc(length + 1);
-    REQUIRE(text != NULL);
+    if (text == NULL)
+        abort();
     memcpy(text, end + 1, length);
     text[length] = '\0';
     *output = end + 1 + length;
@@ -180,7 +181,8 @@ TEST(platform_spawn, program_may_be_relative_to_the_directory) {
     char directory[1024];
     snprintf(directory, sizeof directory, "%s", child_program());
     char *slash = strrchr(directory, '/');
-    REQUIRE(slash != NULL);
+    if (slash == NULL)
+        SKIP("the test child is not in a folder");
     char program[256];
     snprintf(program, sizeof program, "./%s", slash + 1);
     *slash = '\0';
