@@ -35,12 +35,12 @@ typedef enum mproc_work_kind {
 /* One piece that a slot does as a whole: a single task, or a chunk of a map. */
 typedef struct mproc_work {
     const mproc_task_t *task;
-    mproc_work_kind_t kind;
-    uint32_t count;       /* items, at least 1 */
+    uint8_t kind;   /* mproc_work_kind_t; small, since there may be a million of these */
+    bool watch;     /* running tells item and time exactly, started is reported: for timeouts and started callbacks */
+    uint32_t count; /* items, at least 1 */
     uint32_t item_size;   /* ARRAY: bytes of an element */
     uint32_t output_size; /* ARRAY with output: bytes of a result */
-    bool watch;       /* running tells item and time exactly, started is reported: for timeouts and started callbacks */
-    int64_t first;    /* index of the first item */
+    int64_t first;        /* index of the first item */
     const void *args; /* CALL: encoded arguments, empty for none. LISTS: count lists, each after its uint32_t size */
     size_t args_size;
     const void *input; /* CALL: raw input, perhaps none. ARRAY: count elements */
@@ -58,8 +58,7 @@ typedef struct mproc_record {
 
 /* Memory that a reply points into, kept until released: results written in place. */
 typedef struct mproc_hold {
-    void (*release)(
-        struct mproc_hold *hold); /* any thread, with the lock or without, also after destroy */
+    void (*release)(struct mproc_hold *hold); /* any thread, with the lock or without, also after destroy */
 } mproc_hold_t;
 
 /* How a work ended: so many items well, then perhaps some that failed; the rest, if any, was not begun. */

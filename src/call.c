@@ -29,21 +29,6 @@ static void clear_output(mproc_call_t *call) {
     mproc_buffer_clear(&call->output);
 }
 
-static void begin(mproc_call_t *call) {
-    call->kind = MPROC_OUTCOME_NOTHING;
-    call->decoded = false;
-    call->noted = false;
-    call->args = NULL;
-    call->kwargs = NULL;
-    call->output.size = 0;
-    call->output.failed = false;
-    if (call->output.source != NULL) { /* the room of the last run is no longer ours */
-        call->output.data = NULL;
-        call->output.capacity = 0;
-    }
-    mproc_error_clear();
-}
-
 /* A number that no function of this call has noted: the task's own, or the error of some other function. */
 static void note_returned(mproc_call_t *call, int returned) {
     const char *name = call->request.task->name;
@@ -67,12 +52,11 @@ static void fail(mproc_call_t *call, int returned) {
 
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome) {
     call->request = *request;
-    mproc_call_run_again(call, out_outcome);
+    mproc_call_begin(call);
+    mproc_call_end(call, request->task->run(call), out_outcome);
 }
 
-void mproc_call_run_again(mproc_call_t *call, mproc_outcome_t *out_outcome) {
-    begin(call);
-    int returned = call->request.task->run(call);
+void mproc_call_end(mproc_call_t *call, int returned, mproc_outcome_t *out_outcome) {
     if (returned != MPROC_OK)
         fail(call, returned);
     if (call->tree != NULL)

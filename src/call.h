@@ -64,9 +64,24 @@ void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, con
  * does not fail: whatever goes wrong is an outcome. */
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome);
 
-/* mproc_call_run_again runs call->request, which the runner changes in place from one item of a chunk to the next:
- * nothing is copied. */
-void mproc_call_run_again(mproc_call_t *call, mproc_outcome_t *out_outcome);
+/* The parts of a run, for a runner of many that changes call->request in place from one to the next: begin, the task itself,
+ * end. Between two whose results are in call->place and need nothing else, end may be left out. begin stands here because a map
+ * over numbers does it for every one. */
+static inline void mproc_call_begin(mproc_call_t *call) {
+    call->kind = MPROC_OUTCOME_NOTHING;
+    call->decoded = false;
+    call->noted = false;
+    call->args = NULL;
+    call->kwargs = NULL;
+    call->output.size = 0;
+    call->output.failed = false;
+    if (call->output.source != NULL) { /* the room of the last run is no longer ours */
+        call->output.data = NULL;
+        call->output.capacity = 0;
+    }
+    mproc_error_clear();
+}
+void mproc_call_end(mproc_call_t *call, int returned, mproc_outcome_t *out_outcome);
 
 /* mproc_call_failure is the report behind the latest outcome MPROC_OUTCOME_FAILED; code MPROC_OK after any other. */
 const mproc_error_t *mproc_call_failure(const mproc_call_t *call);

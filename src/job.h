@@ -97,7 +97,7 @@ typedef struct mproc_rare {
     mproc_result_t *job;
 } mproc_rare_t;
 
-/* Once done is set everything but tree, flags and references stays as it is. The order of members keeps it at 184 bytes. */
+/* Once done is set everything but tree, flags and references stays as it is. The order of members keeps it at 176 bytes. */
 struct mproc_result {
     mproc_unit_t unit; /* of a single task; its kind, task and bucket's place for all */
     mproc_pool_t *pool;

@@ -152,10 +152,29 @@ static void fail_item(mproc_worker_t *worker, chunk_t *chunk, mproc_response_slo
     response->size = before;
 }
 
-static bool run_item(mproc_worker_t *worker, chunk_t *chunk) {
+/* in_place says that an item's result is where it belongs, and nothing is left to do for it. */
+static bool in_place(const mproc_worker_t *worker, int returned) {
+    const mproc_call_t *call = &worker->item_call;
+    return returned == MPROC_OK && call->kind == MPROC_OUTCOME_BYTES && call->output.data == call->place &&
+           call->output.size == call->place_size && worker->chunk_taken == 0 && call->tree == NULL;
+}
+
+/* run_items runs the next item, and others before it as long as their results are in place. */
+static bool run_items(mproc_worker_t *worker, chunk_t *chunk) {
+    mproc_call_t *call = &worker->item_call;
+    uint32_t last = worker->request->count - 1;
     mproc_outcome_t outcome;
-    next_request(worker, chunk);
-    mproc_call_run_again(&worker->item_call, &outcome);
+    int returned = MPROC_OK;
+    for (;;) {
+        next_request(worker, chunk);
+        mproc_call_begin(call);
+        returned = call->request.task->run(call);
+        if (!chunk->plain || worker->runner.item == last || !in_place(worker, returned))
+            break;
+        worker->runner.item++;
+        stamp_item(worker);
+    }
+    mproc_call_end(call, returned, &outcome);
     if (outcome.kind == MPROC_OUTCOME_FAILED)
         return false;
     if (worker->chunk_taken > 0)
@@ -176,7 +195,7 @@ static void run_chunk(mproc_worker_t *worker, mproc_response_slot_t *response) {
     bool good = true;
     response->failed = 0;
     response->report_size = 0;
-    while (worker->runner.item < slot->count && (good = run_item(worker, &chunk))) {
+    while (worker->runner.item < slot->count && (good = run_items(worker, &chunk))) {
         worker->runner.item += worker->chunk_taken > 0 ? worker->chunk_taken : 1;
         worker->chunk_taken = 0;
         stamp_item(worker);
