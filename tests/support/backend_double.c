@@ -382,6 +382,8 @@ static int create_double(const mproc_pool_options_t *options, const mproc_backen
         err = mproc_condition_create(&d.condition);
     if (err == MPROC_OK)
         *out_backend = &d.backend;
+    else
+        mproc_mutex_destroy(d.mutex);
     return err;
 }
 

@@ -177,8 +177,6 @@ void host_run_beside(void (*function)(void *arg), void *arg) {
         pthread_detach(thread);
 }
 
-extern char **environ;
-
 static void describe_signals(char *buf, size_t size) {
     sigset_t mask;
     size_t used = 0;

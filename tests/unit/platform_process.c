@@ -212,7 +212,8 @@ TEST(platform_process, usage_times_enclose_the_run) {
     CHECK_OK(mplat_process_usage(child.process, &usage));
     CHECK_EQ_INT(usage.ended_ns, how.usage.ended_ns);
     CHECK_EQ_INT(usage.user_ns, how.usage.user_ns);
-    CHECK_EQ_UINT(usage.peak_memory_bytes, how.usage.peak_memory_bytes);
+    if (!test_on_wine()) /* which forgets the memory of a process shortly after its end */
+        CHECK_EQ_UINT(usage.peak_memory_bytes, how.usage.peak_memory_bytes);
     child_end(&child);
 }
 
