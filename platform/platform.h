@@ -26,20 +26,20 @@
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 
-#define MPLAT_ERRORS(X)                                                                                               \
-    X(MPLAT_EINVAL, -1, "invalid argument")                                                                           \
-    X(MPLAT_ENOMEM, -2, "no memory")                                                                                  \
-    X(MPLAT_ETIMEDOUT, -3, "timed out")                                                                               \
-    X(MPLAT_ENOTFOUND, -4, "not found")                                                                               \
-    X(MPLAT_EACCESS, -5, "access denied")                                                                             \
-    X(MPLAT_ENOPROCS, -6, "process table full")                                                                       \
-    X(MPLAT_ENOHANDLES, -7, "handle table full")                                                                      \
-    X(MPLAT_ENOTSUP, -8, "not supported here")                                                                        \
-    X(MPLAT_ECLOSED, -9, "the other side is closed")                                                                  \
-    X(MPLAT_ETOOBIG, -10, "too big for the system")                                                                   \
-    X(MPLAT_EMALFORMED, -11, "malformed message")                                                                     \
-    X(MPLAT_ESTATE, -12, "wrong state")                                                                               \
-    X(MPLAT_ENOEXEC, -13, "not an executable program")                                                                \
+#define MPLAT_ERRORS(X)                                                                                                \
+    X(MPLAT_EINVAL, -1, "invalid argument")                                                                            \
+    X(MPLAT_ENOMEM, -2, "no memory")                                                                                   \
+    X(MPLAT_ETIMEDOUT, -3, "timed out")                                                                                \
+    X(MPLAT_ENOTFOUND, -4, "not found")                                                                                \
+    X(MPLAT_EACCESS, -5, "access denied")                                                                              \
+    X(MPLAT_ENOPROCS, -6, "process table full")                                                                        \
+    X(MPLAT_ENOHANDLES, -7, "handle table full")                                                                       \
+    X(MPLAT_ENOTSUP, -8, "not supported here")                                                                         \
+    X(MPLAT_ECLOSED, -9, "the other side is closed")                                                                   \
+    X(MPLAT_ETOOBIG, -10, "too big for the system")                                                                    \
+    X(MPLAT_EMALFORMED, -11, "malformed message")                                                                      \
+    X(MPLAT_ESTATE, -12, "wrong state")                                                                                \
+    X(MPLAT_ENOEXEC, -13, "not an executable program")                                                                 \
     X(MPLAT_ESYSTEM, -14, "system error")
 
 typedef enum mplat_error {
@@ -216,8 +216,8 @@ typedef struct mplat_spawn_options {
                                        file has been moved or replaced since where the system can do that */
     const char *const *argv;        /* NULL-terminated, argv[0] included; never NULL */
     const char *const *environment; /* NULL-terminated "NAME=value"; NULL: a copy of the parent's */
-    bool environment_changes;       /* environment is changes to a copy of the parent's; "NAME" alone removes that name */
-    const char *directory;          /* NULL: the parent's */
+    bool environment_changes; /* environment is changes to a copy of the parent's; "NAME" alone removes that name */
+    const char *directory;    /* NULL: the parent's */
     mplat_stdio_t stdio[3];
     bool link;      /* make a link; the child takes its end with mplat_child_begin */
     bool own_group; /* a process group / console group of its own: Ctrl-C does not reach it */
@@ -226,7 +226,8 @@ typedef struct mplat_spawn_options {
                        true), any child on Windows by a job */
     mplat_limits_t limits;
     mplat_priority_t priority;
-    const uint64_t *affinity; /* MPLAT_AFFINITY_WORDS words, bit n of word m allows processor 64 m + n; NULL: as the parent */
+    const uint64_t
+        *affinity; /* MPLAT_AFFINITY_WORDS words, bit n of word m allows processor 64 m + n; NULL: as the parent */
 } mplat_spawn_options_t;
 
 typedef struct mplat_process mplat_process_t;
@@ -270,7 +271,7 @@ typedef enum mplat_exit_kind {
     MPLAT_EXIT_RUNNING = 0, /* not ended yet, nothing else is set */
     MPLAT_EXIT_EXITED,      /* code */
     MPLAT_EXIT_SIGNALLED,   /* signal (POSIX), or code = exception status (Windows, 0xC0000005 and its like) */
-    MPLAT_EXIT_LOST         /* somebody else reaped it (SIGCHLD ignored, a foreign waitpid): how it ended is not known */
+    MPLAT_EXIT_LOST /* somebody else reaped it (SIGCHLD ignored, a foreign waitpid): how it ended is not known */
 } mplat_exit_kind_t;
 
 typedef struct mplat_usage {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan.c: the options of create: checked, each with its own message, and copied; and a child started by them. */
-#include "encode.h"
-#include "memory.h"
-#include "launch.h"
 #include "plan.h"
+#include "encode.h"
+#include "launch.h"
+#include "memory.h"
 #include "process_stdio.h"
 #include "registry.h"
 #include "report.h"

@@ -13,7 +13,7 @@
 
 typedef struct mproc_plan {
     const mproc_task_t *task; /* NULL: a worker without an initializer */
-    unsigned char *args; /* encoded */
+    unsigned char *args;      /* encoded */
     size_t args_size;
     unsigned char *input;
     size_t input_size;

@@ -53,8 +53,8 @@ static void notify_answer(mproc_worker_t *worker) {
     _Atomic uint32_t *waits = &worker->channel->parent_waits;
     atomic_thread_fence(memory_order_seq_cst);
     uint32_t who = atomic_load_explicit(waits, memory_order_relaxed);
-    if (who == 0 || ((who & MPROC_WAIT_DIRECT) == 0 &&
-                     (int32_t)((worker->number << MPROC_WAIT_SHIFT) - (who >> MPROC_WAIT_SHIFT << MPROC_WAIT_SHIFT)) < 0))
+    if (who == 0 || ((who & MPROC_WAIT_DIRECT) == 0 && (int32_t)((worker->number << MPROC_WAIT_SHIFT) -
+                                                                 (who >> MPROC_WAIT_SHIFT << MPROC_WAIT_SHIFT)) < 0))
         return;
     mproc_worker_notify(worker);
 }

@@ -53,25 +53,27 @@ typedef struct mproc_pool_options {
     int64_t max_age_ms;            /* ... after so long */
     uint64_t max_memory_bytes;     /* ... when its resident memory is above this after a task */
     double recycle_jitter;         /* 0..1: each of the three is drawn between (1 - jitter) and 1 times its value */
-    int restart_limit;             /* deaths without a finished task between, in restart_window_ms, before the pool is broken;
+    int restart_limit; /* deaths without a finished task between, in restart_window_ms, before the pool is broken;
                                       default 5 plus 2 a worker */
-    int64_t restart_window_ms;     /* default 10,000 */
-    int64_t start_timeout_ms;      /* a worker must be up (initializer included) by then; default 60,000 */
-    size_t queue_limit;            /* tasks waiting; default unlimited. At the limit a submit blocks ... */
-    bool queue_refuses;            /* ... or, with this, returns MPROC_EQUEUEFULL */
-    size_t memory_limit;           /* bytes of idle shared memory kept for large payloads; default 256 MiB */
-    uint64_t seed;                 /* seeds of the workers are drawn from it; default random */
-    bool no_spin;                  /* never wait by polling: slower answers, no processor time while waiting */
-    bool progress;                 /* draw a progress bar of every map on standard error: a bar on a terminal, lines elsewhere */
-    const char *trace;             /* write a Chrome / Perfetto trace to this file; default: environment variable MPROC_TRACE */
-    mproc_pool_hook_t *hook;       /* told of workers coming and going, by the pool's thread */
+    int64_t restart_window_ms; /* default 10,000 */
+    int64_t start_timeout_ms;  /* a worker must be up (initializer included) by then; default 60,000 */
+    size_t queue_limit;        /* tasks waiting; default unlimited. At the limit a submit blocks ... */
+    bool queue_refuses;        /* ... or, with this, returns MPROC_EQUEUEFULL */
+    size_t memory_limit;       /* bytes of idle shared memory kept for large payloads; default 256 MiB */
+    uint64_t seed;             /* seeds of the workers are drawn from it; default random */
+    bool no_spin;              /* never wait by polling: slower answers, no processor time while waiting */
+    bool progress;     /* draw a progress bar of every map on standard error: a bar on a terminal, lines elsewhere */
+    const char *trace; /* write a Chrome / Perfetto trace to this file; default: environment variable MPROC_TRACE */
+    mproc_pool_hook_t *hook; /* told of workers coming and going, by the pool's thread */
     void *hook_context;
-    const mproc_process_options_t *worker; /* environment, directory, streams, limits, priority, cpus of the workers; its
+    const mproc_process_options_t
+        *worker;                 /* environment, directory, streams, limits, priority, cpus of the workers; its
                                               target, name, args, result, daemon and detached are not used */
-    mproc_value_limits_t values;           /* of arguments in workers and of results here */
+    mproc_value_limits_t values; /* of arguments in workers and of results here */
 } mproc_pool_options_t;
 
-#define MPROC_POOL_OPTIONS_INIT {sizeof(mproc_pool_options_t)}
+#define MPROC_POOL_OPTIONS_INIT                                                                                        \
+    { sizeof(mproc_pool_options_t) }
 
 /* Makes a pool and starts its workers; it does not wait until they are up. options NULL means all defaults.
  * MPROC_EINVAL for wrong options, the message says which; MPROC_ESTATE without mproc_init; MPROC_ESPAWN when the first workers
@@ -121,16 +123,17 @@ typedef struct mproc_task_options {
     const void *input;       /* apply only: raw input beside the arguments, copied */
     size_t input_size;       /* bytes */
     int64_t soft_timeout_ms; /* from the start of the task: mproc_call_cancelled() becomes true */
-    int64_t timeout_ms;      /* from the start of the task (of each item of a map): the worker is killed, MPROC_ETASKTIMEOUT */
-    int64_t deadline_ms;     /* from the submit: what is not done by then fails with MPROC_ETASKTIMEOUT */
-    int retries;             /* run it again so often after a failure of retry_on */
-    unsigned retry_on;       /* MPROC_RETRY_…; default all three when retries is not 0 */
-    int64_t backoff_ms;      /* before the first retry; then twice as long each time; default 0 */
-    int64_t backoff_max_ms;  /* default 60,000 */
-    int priority;            /* higher goes first; default 0 */
-    uint64_t affinity_key;   /* tasks of one key (not 0) go to one worker while it lives and is not overloaded */
-    size_t chunk;            /* maps: items sent to a worker at once; default chosen and adapted by measured time */
-    size_t window;           /* imap: items pulled ahead of the reader; default 4 chunks a worker */
+    int64_t
+        timeout_ms; /* from the start of the task (of each item of a map): the worker is killed, MPROC_ETASKTIMEOUT */
+    int64_t deadline_ms;    /* from the submit: what is not done by then fails with MPROC_ETASKTIMEOUT */
+    int retries;            /* run it again so often after a failure of retry_on */
+    unsigned retry_on;      /* MPROC_RETRY_…; default all three when retries is not 0 */
+    int64_t backoff_ms;     /* before the first retry; then twice as long each time; default 0 */
+    int64_t backoff_max_ms; /* default 60,000 */
+    int priority;           /* higher goes first; default 0 */
+    uint64_t affinity_key;  /* tasks of one key (not 0) go to one worker while it lives and is not overloaded */
+    size_t chunk;           /* maps: items sent to a worker at once; default chosen and adapted by measured time */
+    size_t window;          /* imap: items pulled ahead of the reader; default 4 chunks a worker */
     mproc_map_policy_t policy;
     mproc_result_callback_t *callback;
     mproc_result_callback_t *error_callback;
@@ -138,7 +141,8 @@ typedef struct mproc_task_options {
     void *context; /* for all three */
 } mproc_task_options_t;
 
-#define MPROC_TASK_OPTIONS_INIT {sizeof(mproc_task_options_t)}
+#define MPROC_TASK_OPTIONS_INIT                                                                                        \
+    { sizeof(mproc_task_options_t) }
 
 /* Runs one task and waits for it: MPROC_OK, or the error it failed with (mproc_last_error has the report). *out_result holds
  * its value, also after a failure; the caller releases it. out_result NULL drops it. To wait a limited time use deadline_ms, or
@@ -246,11 +250,11 @@ MPROC_API int mproc_pool_istarmap_unordered(mproc_pool_t *pool, const mproc_task
  * release. */
 typedef struct mproc_item {
     int64_t index;
-    int code;                    /* MPROC_OK, or why it failed */
-    const mproc_value_t *value;  /* when it returned a value, else NULL */
-    const void *data;            /* when it returned raw bytes, else NULL */
-    size_t size;                 /* bytes of data */
-    const mproc_error_t *error;  /* when it failed, else NULL */
+    int code;                   /* MPROC_OK, or why it failed */
+    const mproc_value_t *value; /* when it returned a value, else NULL */
+    const void *data;           /* when it returned raw bytes, else NULL */
+    size_t size;                /* bytes of data */
+    const mproc_error_t *error; /* when it failed, else NULL */
 } mproc_item_t;
 
 /* The next item: MPROC_OK, or the error that item failed with: *out_item is filled in both cases and the iterator goes on.
@@ -303,10 +307,10 @@ MPROC_API int mproc_wait(mproc_result_t *const *results, size_t count, mproc_wai
 /* Counts since create. submitted = succeeded + failed + died + timed_out + cancelled + refused + waiting + running. */
 typedef struct mproc_pool_counts { /* not the name of a function: C++ has one name space for both */
     uint64_t submitted, succeeded, failed, died, timed_out, cancelled, refused; /* items */
-    uint64_t waiting, running;                                               /* items now */
-    uint64_t retried, taken_back;                                            /* items run or sent again */
+    uint64_t waiting, running;                                                  /* items now */
+    uint64_t retried, taken_back;                                               /* items run or sent again */
     uint64_t workers_started, workers_retired, workers_crashed, workers_killed, workers_failed_start;
-    int workers, workers_idle; /* now */
+    int workers, workers_idle;                  /* now */
     uint64_t bytes_in, bytes_out, shared_bytes; /* payload sent and received; shared memory held now */
 } mproc_pool_stats_t;
 

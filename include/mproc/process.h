@@ -55,15 +55,15 @@ typedef enum mproc_priority {
 
 /* Everything is copied by create. Zero in a member means its default, so designated initialisers name only what matters. */
 typedef struct mproc_process_options {
-    size_t size;                 /* of this struct, for later versions; 0 means of this one */
-    const mproc_task_t *target;  /* what to run; needed */
-    const char *name;            /* default "Process-1", "Process-1:2" for the second child of that */
-    const mproc_args_t *args;    /* MPROC_ARGS(…); default none */
-    const void *input;           /* raw input of the task, beside its arguments */
-    size_t input_size;           /* bytes */
-    int daemon;                  /* 1: terminated when the parent exits, instead of joined */
-    bool detached;               /* lives on when the parent ends, exits or is killed; not joined at exit */
-    bool result;                 /* what the target returns is wanted: mproc_process_result */
+    size_t size;                    /* of this struct, for later versions; 0 means of this one */
+    const mproc_task_t *target;     /* what to run; needed */
+    const char *name;               /* default "Process-1", "Process-1:2" for the second child of that */
+    const mproc_args_t *args;       /* MPROC_ARGS(…); default none */
+    const void *input;              /* raw input of the task, beside its arguments */
+    size_t input_size;              /* bytes */
+    int daemon;                     /* 1: terminated when the parent exits, instead of joined */
+    bool detached;                  /* lives on when the parent ends, exits or is killed; not joined at exit */
+    bool result;                    /* what the target returns is wanted: mproc_process_result */
     const char *const *environment; /* NULL-terminated "NAME=value", or "NAME" to remove; default the parent's */
     bool environment_only;          /* environment is all there is, instead of changes to the parent's */
     const char *directory;          /* where the child runs; default the parent's */
@@ -71,18 +71,21 @@ typedef struct mproc_process_options {
     bool own_group; /* a process group of its own: Ctrl-C in the terminal does not reach it */
     mproc_limits_t limits;
     mproc_priority_t priority;
-    const int *cpus; /* numbers of the processors it may use; default all the parent may. Start fails with MPROC_ENOTSUP on a
+    const int
+        *cpus; /* numbers of the processors it may use; default all the parent may. Start fails with MPROC_ENOTSUP on a
                         system that cannot, such as strict POSIX */
     size_t cpu_count;
-    int64_t deadline_ms; /* from start; then it is killed, and its exit says MPROC_EXIT_DEADLINE. 0: none */
+    int64_t deadline_ms;         /* from start; then it is killed, and its exit says MPROC_EXIT_DEADLINE. 0: none */
     mproc_value_limits_t values; /* of the arguments in the child and of the result here */
 } mproc_process_options_t;
 
 /* All defaults. */
 #if defined(__cplusplus)
-#define MPROC_PROCESS_OPTIONS_INIT {}
+#define MPROC_PROCESS_OPTIONS_INIT                                                                                     \
+    {}
 #else
-#define MPROC_PROCESS_OPTIONS_INIT {.size = sizeof(mproc_process_options_t)}
+#define MPROC_PROCESS_OPTIONS_INIT                                                                                     \
+    { .size = sizeof(mproc_process_options_t) }
 #endif
 
 /* ---- life ------------------------------------------------------------------------------------------------------------- */
@@ -146,8 +149,8 @@ MPROC_API int mproc_process_result_bytes(mproc_process_t *process, int64_t timeo
                                          size_t *out_size);
 
 typedef struct mproc_usage {
-    int64_t user_ns, system_ns;  /* processor time */
-    uint64_t peak_memory_bytes;  /* most memory it held at once */
+    int64_t user_ns, system_ns;   /* processor time */
+    uint64_t peak_memory_bytes;   /* most memory it held at once */
     int64_t started_ns, ended_ns; /* since 1970-01-01 UTC; ended is 0 while it runs */
 } mproc_usage_t;
 
