@@ -46,11 +46,11 @@ static void count_file(counts_t *counts, const char *path) {
     counts->files++;
 }
 
-/* What goes wrong in real programs: a pointer that nobody set. */
-static counts_t *volatile never_set;
-
+/* What goes wrong in real programs: a pointer that somebody has written over. */
 static void crash_on_request(void) {
-    never_set->files = 1;
+    counts_t *overwritten;
+    memset((void *)&overwritten, '@', sizeof overwritten);
+    overwritten->files = 1;
 }
 
 /* Called through this it has a frame of its own in the back-trace, however much a compiler inlines. */

@@ -42,13 +42,14 @@ static bool is_text(const unsigned char *text, size_t size) {
     return memchr(text, 0, size < TEXT_PROBE ? size : TEXT_PROBE) == NULL;
 }
 
-/* A pointer that nobody set, and a loop whose end never comes: what goes wrong in real programs. */
-static int *volatile never_set;
+/* A pointer that somebody has written over, and a loop whose end never comes: what goes wrong in real programs. */
 static volatile bool never;
 
 static void misbehave(int how) {
+    int *overwritten;
+    memset((void *)&overwritten, '@', sizeof overwritten);
     if (how == CRASH)
-        *never_set = 1;
+        *overwritten = 1;
     while (how == HANG && !never)
         continue;
 }
