@@ -208,13 +208,15 @@ static void end_input(mproc_pool_t *pool, mproc_map_t *map, int err) {
     if (err == MPROC_EEND || map->stop_code != 0)
         return;
     map->pull_code = err;
+    mproc_error_t error = *mproc_last_error();
+    error.item = map->next;
     if (map->iter != NULL) {
-        map->pull_report = mproc_report_copy(mproc_last_error());
+        map->pull_report = mproc_report_copy(&error);
         return;
     }
     pool->stats.submitted++;
     mproc_core_count_failure(pool, err, 1);
-    mproc_store_fail(&map->store, map->next, 1, err, mproc_last_error());
+    mproc_store_fail(&map->store, map->next, 1, err, &error);
     map->next++;
     map->total++;
     map->settled++;

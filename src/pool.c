@@ -118,6 +118,7 @@ int mproc_pool_close(mproc_pool_t *pool) {
         pool->state = MPROC_POOL_CLOSED;
         mproc_core_stop_if_done(pool);
         mproc_core_changed(pool); /* submits that wait for room in the queue */
+        mproc_core_wake(pool);    /* from now on it is to hear of the last reply, though nobody else waits for it */
         (void)mproc_core_drive(pool);
     }
     mproc_core_unlock(pool);

@@ -428,6 +428,7 @@ TEST(pool_maps, an_input_that_fails_costs_a_map_nothing_before) {
         REQUIRE_OK(
             mproc_pool_map_async(pool, &maps_echo, MPROC_PULL(pull_number, &numbers), MPROC_KEEP, &options, &result));
         CHECK_ERR(mproc_result_get(result, LONG_MS, NULL), MPROC_ESYSTEM);
+        CHECK_EQ_INT(mproc_last_error()->item, ends[i]);
         CHECK_EQ_INT(numbers.pulled, ends[i]);
         REQUIRE_OK(mproc_result_item(result, (size_t)ends[i], &item));
         CHECK_EQ_INT(item.code, MPROC_ESYSTEM);
