@@ -22,7 +22,8 @@ static bool append(file_list_t *list, const char *path, int64_t size) {
     char *copy = malloc(length);
     if (copy == NULL)
         return false;
-    list->entries[list->count++] = (file_entry_t){memcpy(copy, path, length), size};
+    memcpy(copy, path, length);
+    list->entries[list->count++] = (file_entry_t){copy, size};
     return true;
 }
 

@@ -48,9 +48,9 @@ static void count_file(counts_t *counts, const char *path) {
 
 /* What goes wrong in real programs: a pointer that somebody has written over. */
 static void crash_on_request(void) {
-    counts_t *overwritten;
+    int *overwritten;
     memset((void *)&overwritten, '@', sizeof overwritten);
-    overwritten->files = 1;
+    *overwritten = 1;
 }
 
 /* Called through this it has a frame of its own in the back-trace, however much a compiler inlines. */

@@ -187,6 +187,10 @@ static int start(spawn_t *spawn) {
         ok = mplat_sys.CreateProcessW(text->program, text->command_line, NULL, NULL, TRUE,
                                       flags & ~(DWORD)CREATE_BREAKAWAY_FROM_JOB, text->environment, text->directory,
                                       &info.StartupInfo, &child);
+    /* wine 8, when another process starts or ends at the same moment; Windows does not say so. */
+    if (!ok && GetLastError() == ERROR_INTERNAL_ERROR)
+        ok = mplat_sys.CreateProcessW(text->program, text->command_line, NULL, NULL, TRUE, flags, text->environment,
+                                      text->directory, &info.StartupInfo, &child);
     if (!ok)
         return mplat_fail_last("CreateProcess");
     spawn->process->process = child.hProcess;
