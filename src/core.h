@@ -202,7 +202,7 @@ void mproc_notice_leave(const mproc_pool_t *before);
 
 /* ---- core_thread.c: the pool's thread ---------------------------------------------------------------------------------- */
 
-void mproc_core_serve(void *pool);
+void mproc_core_serve(void *context);
 
 /* mproc_core_attend does what is due: events, timers, pulls, callbacks. True when there may be more at once. */
 bool mproc_core_attend(mproc_pool_t *pool);

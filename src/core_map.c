@@ -90,14 +90,14 @@ static int64_t at_least_one(int64_t value) {
 size_t mproc_map_chunk(const mproc_pool_t *pool, const mproc_map_t *map) {
     int64_t left = (map->limit < map->total ? map->limit : map->total) - map->next;
     int64_t workers = pool->wanted > 0 ? pool->wanted : 1;
-    int64_t count = left;
+    int64_t count;
     size_t item_bytes = map->source.item_size + map->output_size;
     if (map->cursor.flags & MPROC_UNIT_SOFT) {
         count = 1; /* a soft timeout speaks to one item */
     } else if (map->chunk > 0) {
         count = map->chunk < (size_t)INT64_MAX ? (int64_t)map->chunk : left;
     } else if (map->item_ns == 0) {
-        count = at_least_one(left / (PARTS_A_WORKER * 16 * workers));
+        count = at_least_one(left / (INT64_C(16) * PARTS_A_WORKER * workers));
         count = count < CHUNK_PROBE ? count : CHUNK_PROBE;
     } else {
         int64_t share = at_least_one(left / (PARTS_A_WORKER * workers));

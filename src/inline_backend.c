@@ -97,7 +97,7 @@ static int keep_plain(mproc_inline_t *inlined, const mproc_outcome_t *outcome) {
             MPROC_ETYPE,
             "Task '%s' did not give item %lld a raw result of %zu bytes, which each element of the output "
             "has: use mproc_call_reserve(call, %zu, ...)",
-            inlined->work->task->name, (long long)(inlined->runner.first + inlined->runner.item), size, size);
+            inlined->work->task->name, (long long)inlined->runner.first + inlined->runner.item, size, size);
     memcpy(inlined->output + (size_t)inlined->runner.item * size, outcome->data, size);
     return MPROC_OK;
 }

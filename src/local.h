@@ -183,14 +183,14 @@ void mproc_line_destroy(mproc_line_t *line);
 
 /* ---- local_send.c ---------------------------------------------------------------------------------------------------------- */
 
-size_t mproc_local_room(mproc_backend_t *backend, int slot);
-int mproc_local_submit(mproc_backend_t *backend, int slot, mproc_work_t *work);
-void mproc_local_flush(mproc_backend_t *backend, int slot);
-void mproc_local_heed(mproc_backend_t *backend, int slot, const mproc_work_t *work);
-bool mproc_local_revoke(mproc_backend_t *backend, int slot, mproc_work_t *work);
-bool mproc_local_running(mproc_backend_t *backend, int slot, mproc_work_t **out_work, uint32_t *out_item,
+size_t mproc_local_room(mproc_backend_t *backend, int index);
+int mproc_local_submit(mproc_backend_t *backend, int index, mproc_work_t *work);
+void mproc_local_flush(mproc_backend_t *backend, int index);
+void mproc_local_heed(mproc_backend_t *backend, int index, const mproc_work_t *work);
+bool mproc_local_revoke(mproc_backend_t *backend, int index, mproc_work_t *work);
+bool mproc_local_running(mproc_backend_t *backend, int index, mproc_work_t **out_work, uint32_t *out_item,
                          int64_t *out_since_ns);
-void mproc_local_cancel(mproc_backend_t *backend, int slot, mproc_work_t *work);
+void mproc_local_cancel(mproc_backend_t *backend, int index, mproc_work_t *work);
 
 /* mproc_slot_freeze keeps the worker from beginning what it has not begun: that is returned when the worker comes to it, or
  * when it ends. */
@@ -286,9 +286,9 @@ uint64_t mproc_segments_size(const mproc_slot_t *slot);
 
 void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns);
 void mproc_local_wake(mproc_backend_t *backend);
-bool mproc_local_slot_ready(mproc_backend_t *backend, int slot);
-void mproc_local_wait_slot(mproc_backend_t *backend, int slot, const _Atomic uint32_t *done, int64_t timeout_ns);
-void mproc_local_wake_slot(mproc_backend_t *backend, int slot);
+bool mproc_local_slot_ready(mproc_backend_t *backend, int index);
+void mproc_local_wait_slot(mproc_backend_t *backend, int index, const _Atomic uint32_t *done, int64_t timeout_ns);
+void mproc_local_wake_slot(mproc_backend_t *backend, int index);
 
 /* mproc_line_arm has the worker ring when the pool's thread sleeps and nobody else waits for the slot. If a response came before
  * the bell was armed, the thread is woken here. */

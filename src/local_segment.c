@@ -3,7 +3,7 @@
 #include "local.h"
 #include "memory.h"
 
-#define SMALLEST (64u * 1024u)
+#define SMALLEST ((uint64_t)64 * 1024)
 #define SEND_TIMEOUT_MS 100
 #define LINK_MOST 24u   /* messages that a worker has not read; they fit into every system's buffer, ... */
 #define LINK_RESERVE 8u /* ... and these too, for a worker that waits for one, and reads all of them then */

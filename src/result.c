@@ -72,7 +72,7 @@ static bool are_ready(mproc_result_t *const *results, size_t count, mproc_wait_m
 /* Each pool once for a run of its results: a pool that is counted twice is only told twice. */
 static void attend_hub(mproc_result_t *const *results, size_t count, bool enter, bool leave) {
     const mproc_pool_t *before = NULL;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; results != NULL && i < count; i++) {
         mproc_pool_t *pool = results[i]->pool;
         if (pool == before)
             continue;

@@ -287,7 +287,7 @@ static bool is_urgent(const mproc_pool_t *pool, const mproc_unit_t *unit) {
     if (rare != NULL && (rare->started != NULL || rare->retries > 0))
         return true;
     if (unit->flags & MPROC_UNIT_PART)
-        return awaited && rare->map->iter != NULL;
+        return awaited && rare != NULL && rare->map->iter != NULL;
     return awaited || (rare != NULL && (rare->callback != NULL || rare->error_callback != NULL));
 }
 

@@ -126,7 +126,7 @@ void *mproc_worker_grow(void *context, void *data, size_t used, size_t *capacity
         worker->room.place = MPROC_PLACE_NONE;
     if (*capacity > SIZE_MAX / 2 || !find_room(worker, *capacity, &room))
         return NULL;
-    if (used > 0)
+    if (data != NULL && used > 0)
         memcpy(room.base, data, used);
     worker->room = room;
     *capacity = (size_t)room.capacity;
@@ -145,12 +145,12 @@ void *mproc_worker_grow_item(void *context, void *data, size_t used, size_t *cap
         unsigned char *grown = mproc_alloc(size);
         if (grown == NULL)
             return NULL;
-        if (used > 0)
+        if (data != NULL && used > 0)
             memcpy(grown, data, used);
         mproc_free(worker->scratch);
         worker->scratch = grown;
         worker->scratch_size = size;
-    } else if (used > 0 && data != worker->scratch) {
+    } else if (data != NULL && used > 0 && data != worker->scratch) {
         memcpy(worker->scratch, data, used);
     }
     *capacity = worker->scratch_size;

@@ -108,7 +108,7 @@ static int keep_plain(mproc_worker_t *worker, const mproc_outcome_t *outcome) {
         return mproc_fail(MPROC_ETYPE,
                           "Task '%s' gave item %lld %s of %zu bytes, but each element of the output has %zu: "
                           "use mproc_call_reserve(call, %zu, ...)",
-                          worker->item_call.request.task->name, (long long)(worker->runner.first + worker->runner.item),
+                          worker->item_call.request.task->name, (long long)worker->runner.first + worker->runner.item,
                           outcome->kind == MPROC_OUTCOME_BYTES ? "a result" : "a value, not a raw result",
                           outcome->kind == MPROC_OUTCOME_BYTES ? outcome->size : 0, size, size);
     if (outcome->data != place)
