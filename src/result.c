@@ -62,7 +62,7 @@ int mproc_result_successful(mproc_result_t *result, bool *out_successful) {
 /* ---- several ------------------------------------------------------------------------------------------------------------- */
 
 static bool are_ready(mproc_result_t *const *results, size_t count, mproc_wait_mode_t mode) {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; results != NULL && i < count; i++) {
         if (is_done(results[i]) != (mode == MPROC_ALL))
             return mode == MPROC_ANY;
     }

@@ -32,6 +32,8 @@ static atomic_bool sink_called;
 
 enum { REPORT_STACK = 65536, STACK_ENOUGH = 32768, REPORT_MS = 3000, CODE_OF_ABORT = 3 };
 
+/* NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c): Windows calls these as any function, in the thread that crashed */
+
 /* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 /* Asking the loader for the module of an address takes a lock which the crashed thread may hold. The memory manager
@@ -206,3 +208,5 @@ int mplat_crash_install(mplat_crash_sink_t *sink, void *context) {
     SetUnhandledExceptionFilter(on_exception);
     return signal(SIGABRT, on_abort) != SIG_ERR ? 0 : mplat_fail(MPLAT_ESYSTEM, "signal(SIGABRT)");
 }
+
+/* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */

@@ -113,8 +113,8 @@ static int fill(mplat_link_t *link, frame_t *out_frame, mplat_deadline_t deadlin
 
 /* drop_frame takes the first frame out of the buffer and sees to it that the event tells of the next one. */
 static void drop_frame(mplat_link_t *link, const frame_t *frame) {
-    frame_t next;
-    size_t needed, size = frame_size(frame);
+    frame_t next = {0};
+    size_t needed = 0, size = frame_size(frame);
     link->in_size -= size;
     memmove(link->in, link->in + size, link->in_size);
     bool more = look_at_frame(link, &next, &needed) != 0 || link->in_size >= needed || link->end != 0;
@@ -125,7 +125,7 @@ static void drop_frame(mplat_link_t *link, const frame_t *frame) {
 }
 
 static int take_handles(const mplat_link_t *link, const frame_t *frame, mplat_handle_t *handles) {
-    uint64_t values[MPLAT_LINK_HANDLES_MAX];
+    uint64_t values[MPLAT_LINK_HANDLES_MAX] = {0};
     memcpy(values, link->in + sizeof *frame, frame->handle_count * sizeof values[0]);
     for (size_t i = 0; i < frame->handle_count; i++) {
         handles[i] = (mplat_handle_t)(uintptr_t)values[i];
@@ -138,7 +138,7 @@ static int take_handles(const mplat_link_t *link, const frame_t *frame, mplat_ha
 int mplat_link_receive(mplat_link_t *link, void *buf, size_t size, size_t *out_size, mplat_handle_t *handles,
                        size_t *out_handle_count, int64_t timeout_ms) {
     mplat_handle_t taken[MPLAT_LINK_HANDLES_MAX];
-    frame_t frame;
+    frame_t frame = {0};
     *out_size = 0;
     if (out_handle_count != NULL)
         *out_handle_count = 0;
@@ -238,7 +238,7 @@ static int send_frame(mplat_link_t *link, const void *data, size_t size, const u
 
 int mplat_link_send(mplat_link_t *link, const void *data, size_t size, const mplat_handle_t *handles,
                     size_t handle_count, int64_t timeout_ms) {
-    uint64_t values[MPLAT_LINK_HANDLES_MAX];
+    uint64_t values[MPLAT_LINK_HANDLES_MAX] = {0};
     if (size > MPLAT_LINK_MESSAGE_MAX || handle_count > MPLAT_LINK_HANDLES_MAX)
         return mplat_fail(MPLAT_ETOOBIG, "send over link");
     if (handle_count > 0 && !link->is_parent)

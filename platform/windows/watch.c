@@ -120,7 +120,7 @@ static int make_item(mplat_watch_t *watch, mplat_watch_kind_t kind, watch_item_t
 static int add(mplat_watch_t *watch, mplat_watch_kind_t kind, const void *object, mplat_handle_t handle, void *key) {
     watch_item_t *item = NULL;
     int err = make_item(watch, kind, &item);
-    if (err != 0)
+    if (err != 0 || item == NULL)
         return err;
     item->object = object;
     item->key = key;

@@ -50,7 +50,7 @@ static void keep_data(rig_t *rig, job_t *job, const mproc_reply_t *reply) {
     job->size = reply->size;
     job->held = reply->hold != NULL;
     CHECK(reply->size == 0 || reply->data != NULL);
-    if (reply->size > 0) {
+    if (reply->size > 0 && reply->data != NULL) {
         job->data = malloc(reply->size);
         REQUIRE(job->data != NULL);
         memcpy(job->data, reply->data, reply->size);

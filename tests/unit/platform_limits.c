@@ -45,8 +45,7 @@ TEST(platform_limits, open_files_limit_holds) {
     options.limits.open_files = 50;
     long count = 0;
     int err = 0;
-    CHECK_EQ_INT(sscanf(child_output_of(options), "%ld %d", &count, &err),
-                 2); /* NOLINT(cert-err34-c): our own child's */
+    CHECK_EQ_INT(sscanf(child_output_of(options), "%ld %d", &count, &err), 2);
     CHECK(count > 30 && count <= 50);
     CHECK_EQ_INT(err, MPLAT_ENOHANDLES);
 }

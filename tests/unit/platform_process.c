@@ -309,8 +309,7 @@ TEST(platform_process, many_threads_wait_for_one_child) {
 TEST(platform_process, child_knows_its_parent) {
     child_t child = child_start_captured(child_options(CHILD_ARGS("parent")));
     long long pid = 0, parent = 0;
-    CHECK_EQ_INT(sscanf(child_output(&child, -1, NULL), "%lld %lld", &pid, &parent),
-                 2); /* NOLINT(cert-err34-c): our own child's */
+    CHECK_EQ_INT(sscanf(child_output(&child, -1, NULL), "%lld %lld", &pid, &parent), 2);
     CHECK_EQ_INT(pid, mplat_process_pid(child.process));
     CHECK_EQ_INT(parent, mplat_self_pid());
     child_end(&child);
