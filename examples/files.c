@@ -19,11 +19,13 @@ static bool append(file_list_t *list, const char *path, int64_t size) {
         list->capacity = capacity;
     }
     size_t length = strlen(path) + 1;
-    char *copy = malloc(length);
-    if (copy == NULL)
+    file_entry_t *entry = &list->entries[list->count];
+    entry->path = malloc(length);
+    if (entry->path == NULL)
         return false;
-    memcpy(copy, path, length);
-    list->entries[list->count++] = (file_entry_t){copy, size};
+    memcpy(entry->path, path, length);
+    entry->size = size;
+    list->count++;
     return true;
 }
 
