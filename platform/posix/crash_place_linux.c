@@ -66,6 +66,13 @@ typedef struct found_object {
 /* Takes no lock, unlike all other ways: the crash may have come while this thread held the loader's. */
 extern int find_object(void *address, found_object_t *out_object) __asm__("_dl_find_object") __attribute__((weak));
 
+#if defined(MPLAT_OWN_FIND_OBJECT)
+/* A weak reference takes nothing out of a static library; this one takes unwind_object.c. */
+extern const char mplat_own_find_object;
+extern const char *const mplat_find_object_anchor;
+const char *const mplat_find_object_anchor = &mplat_own_find_object;
+#endif
+
 typedef struct search {
     uintptr_t address, base;
     char *path;

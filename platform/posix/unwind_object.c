@@ -36,6 +36,9 @@ static int search_module(struct dl_phdr_info *info, size_t size, void *context) 
     return search->object->start != NULL;
 }
 
+extern const char mplat_own_find_object;
+const char mplat_own_find_object = 1; /* for crash_place_linux.c to name */
+
 int _dl_find_object(void *address, struct dl_find_object *out_object);
 
 int _dl_find_object(void *address, struct dl_find_object *out_object) {

@@ -58,12 +58,14 @@ static void put(const wire_t *wire, const void *data, size_t size) {
 static void put_with(const wire_t *wire, const void *data, size_t size, size_t count) {
     static _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
     struct iovec part = {(void *)(uintptr_t)data, size};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    header->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
     for (size_t i = 0; i < count; i++)
         memcpy(CMSG_DATA(header) + i * sizeof(int), &(int){STDOUT_FILENO}, sizeof(int));
     REQUIRE(sendmsg(wire->raw, &message, MSG_NOSIGNAL) == (ssize_t)size);
