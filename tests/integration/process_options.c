@@ -43,7 +43,7 @@ MPROC_TASK(options_allocate) {
     int err = mproc_call_args(call, "x", &size);
     if (err != MPROC_OK)
         return err;
-    char *block = malloc((size_t)size);
+    char *volatile block = malloc((size_t)size);
     if (block == NULL)
         return mproc_call_return(call, "refused");
     memset(block, 1, (size_t)size);
