@@ -80,6 +80,11 @@ void mproc_call_fini(mproc_call_t *call) {
 
 /* ---- failing --------------------------------------------------------------------------------------------------- */
 
+int mproc_call_check(const mproc_call_t *call) {
+    return call != NULL ? MPROC_OK
+                        : mproc_fail(MPROC_EINVAL, "The call is NULL: pass on the one that the task was given");
+}
+
 int mproc_call_note(mproc_call_t *call, int code) {
     mproc_error_t error = *mproc_last_error();
     error.task = call->request.task->name;
@@ -106,6 +111,8 @@ int mproc_call_fail_at(mproc_call_t *call, int code, const char *file, int line,
     char few[512];
     char *many = NULL;
     va_list list;
+    if (mproc_call_check(call) != MPROC_OK)
+        return MPROC_EINVAL;
     va_start(list, format);
     int length = vsnprintf(few, sizeof few, format, list);
     va_end(list);
@@ -142,7 +149,9 @@ static int replace_reserved(mproc_call_t *call, const mproc_arg_t *value) {
 }
 
 int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value) {
-    int err;
+    int err = mproc_call_check(call);
+    if (err != MPROC_OK)
+        return err;
     if (call->kind == MPROC_OUTCOME_BYTES) {
         err = replace_reserved(call, &value);
     } else {
@@ -156,6 +165,10 @@ int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value) {
 }
 
 int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
+    if (mproc_call_check(call) != MPROC_OK)
+        return MPROC_EINVAL;
+    if (out_data == NULL)
+        return mproc_call_note(call, mproc_fail(MPROC_EINVAL, "out_data is NULL"));
     if (call->place != NULL && size == call->place_size) {
         call->output.data = call->place;
         call->output.capacity = size;
@@ -175,6 +188,8 @@ int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
 }
 
 int mproc_call_truncate(mproc_call_t *call, size_t size) {
+    if (mproc_call_check(call) != MPROC_OK)
+        return MPROC_EINVAL;
     if (call->kind != MPROC_OUTCOME_BYTES)
         return mproc_call_note(call, mproc_fail(MPROC_EINVAL, "There is no reserved result to make shorter"));
     if (size > call->output.size)
@@ -187,10 +202,13 @@ int mproc_call_truncate(mproc_call_t *call, size_t size) {
 /* ---- where it runs --------------------------------------------------------------------------------------------- */
 
 const mproc_task_t *mproc_call_task(const mproc_call_t *call) {
-    return call->request.task;
+    return call != NULL ? call->request.task : NULL;
 }
 
 void mproc_call_input(const mproc_call_t *call, const void **out_data, size_t *out_size) {
-    *out_data = call->request.input_size > 0 ? call->request.input : NULL;
-    *out_size = call->request.input_size;
+    size_t size = call != NULL ? call->request.input_size : 0;
+    if (out_data != NULL)
+        *out_data = size > 0 ? call->request.input : NULL;
+    if (out_size != NULL)
+        *out_size = size;
 }

@@ -88,6 +88,9 @@ const mproc_error_t *mproc_call_failure(const mproc_call_t *call);
 
 void mproc_call_fini(mproc_call_t *call);
 
+/* mproc_call_check is MPROC_EINVAL for the call that a task has lost: NULL. */
+int mproc_call_check(const mproc_call_t *call);
+
 /* mproc_call_note keeps the thread's last error in the call, for a task that returns its code; returns the code. */
 int mproc_call_note(mproc_call_t *call, int code);
 

@@ -42,6 +42,8 @@ static int decode_again(mproc_call_t *call) {
 }
 
 static int decode(mproc_call_t *call) {
+    if (mproc_call_check(call) != MPROC_OK)
+        return MPROC_EINVAL;
     if (call->decoded)
         return MPROC_OK;
     int err = decode_again(call);
@@ -51,10 +53,11 @@ static int decode(mproc_call_t *call) {
     return MPROC_OK;
 }
 
-/* Tasks ask through a const call; the arguments are decoded behind it. */
+/* Tasks ask through a const call; the arguments are decoded behind it. A call without any stands in for one that is NULL. */
 static const mproc_call_t *decoded(const mproc_call_t *call) {
+    static const mproc_call_t none = {.args = NULL};
     (void)decode((mproc_call_t *)(uintptr_t)call);
-    return call;
+    return call != NULL ? call : &none;
 }
 
 size_t mproc_call_arg_count(const mproc_call_t *call) {
@@ -274,16 +277,24 @@ int mproc_call_args(mproc_call_t *call, const char *format, ...) {
 
 /* ---- keyword arguments ----------------------------------------------------------------------------------------- */
 
+static int check_keyword(const mproc_call_t *call, const char *keyword, const char *format) {
+    if (keyword == NULL || format == NULL)
+        return mproc_fail(MPROC_EINVAL, "Task '%s' reads a keyword argument, but the %s is NULL", task_name(call),
+                          keyword == NULL ? "keyword" : "format");
+    if (expected_by(format[0]) == NULL || format[1] != '\0')
+        return mproc_fail(MPROC_EINVAL,
+                          "Task '%s' reads keyword argument '%s' by the format \"%s\", which is not one known letter",
+                          task_name(call), keyword, format);
+    return MPROC_OK;
+}
+
 int mproc_call_kwarg(mproc_call_t *call, const char *keyword, const char *format, ...) {
     int err = decode(call);
     if (err != MPROC_OK)
         return err;
-    if (expected_by(format[0]) == NULL || format[1] != '\0')
-        return mproc_call_note(call,
-                               mproc_fail(MPROC_EINVAL,
-                                          "Task '%s' reads keyword argument '%s' by the format \"%s\", which is not "
-                                          "one known letter",
-                                          task_name(call), keyword, format));
+    err = check_keyword(call, keyword, format);
+    if (err != MPROC_OK)
+        return mproc_call_note(call, err);
     const mproc_value_t *value = mproc_value_get(call->kwargs, keyword);
     if (value == NULL)
         return MPROC_OK;

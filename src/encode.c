@@ -183,6 +183,8 @@ static int pack_one(encoder_t *encoder, const mproc_arg_t *arg) {
         return open_level(encoder, arg);
     case MPROC_KIND_VALUE:
         return pack_value(encoder, arg->as.value);
+    case MPROC_KIND_NO_KEYWORD:
+        return refuse(encoder, MPROC_EINVAL, "its keyword is NULL");
     }
     return refuse(encoder, MPROC_EINVAL, "it was not made by one of the MPROC_ macros");
 }

@@ -21,8 +21,9 @@ typedef enum mproc_kind {
     MPROC_KIND_STRING, /* UTF-8, checked on both sides */
     MPROC_KIND_BYTES,
     MPROC_KIND_ARRAY,
-    MPROC_KIND_MAP,  /* keys are any values; MPROC_DICT makes string keys */
-    MPROC_KIND_VALUE /* sending only: a value that was received, sent on as it is */
+    MPROC_KIND_MAP,       /* keys are any values; MPROC_DICT makes string keys */
+    MPROC_KIND_VALUE,     /* sending only: a value that was received, sent on as it is */
+    MPROC_KIND_NO_KEYWORD /* sending only: what MPROC_KW makes of a keyword that is NULL; the call refuses it */
 } mproc_kind_t;
 
 typedef struct mproc_value mproc_value_t;
@@ -110,6 +111,10 @@ static inline mproc_arg_t mproc_arg_self(mproc_arg_t arg) {
 }
 static inline mproc_arg_t mproc_arg_named(const char *name, mproc_arg_t arg) {
     arg.name = name;
+    if (name == NULL) { /* or it would silently be a positional value */
+        arg.name = "";
+        arg.kind = MPROC_KIND_NO_KEYWORD;
+    }
     return arg;
 }
 MPROC_END_DECLS

@@ -72,8 +72,14 @@ typedef struct mproc_pool_options {
     mproc_value_limits_t values; /* of arguments in workers and of results here */
 } mproc_pool_options_t;
 
+/* All defaults. */
+#if defined(__cplusplus)
 #define MPROC_POOL_OPTIONS_INIT                                                                                        \
-    { sizeof(mproc_pool_options_t) }
+    {}
+#else
+#define MPROC_POOL_OPTIONS_INIT                                                                                        \
+    { .size = sizeof(mproc_pool_options_t) }
+#endif
 
 /* Makes a pool and starts its workers; it does not wait until they are up. options NULL means all defaults.
  * MPROC_EINVAL for wrong options, the message says which; MPROC_ESTATE without mproc_init; MPROC_ESPAWN when the first workers
@@ -141,8 +147,14 @@ typedef struct mproc_task_options {
     void *context; /* for all three */
 } mproc_task_options_t;
 
+/* All defaults. */
+#if defined(__cplusplus)
 #define MPROC_TASK_OPTIONS_INIT                                                                                        \
-    { sizeof(mproc_task_options_t) }
+    {}
+#else
+#define MPROC_TASK_OPTIONS_INIT                                                                                        \
+    { .size = sizeof(mproc_task_options_t) }
+#endif
 
 /* Runs one task and waits for it: MPROC_OK, or the error it failed with (mproc_last_error has the report). *out_result holds
  * its value, also after a failure; the caller releases it. out_result NULL drops it. To wait a limited time use deadline_ms, or

@@ -123,7 +123,8 @@ MPROC_BEGIN_DECLS
 
 /* Everything in the rest of this header is called by the task, in the thread that runs it. All that it hands out
  * belongs to the call and is valid until the task returns. Nothing blocks unless said. A failing function also notes
- * its error in the call: a task that returns that error fails with it. */
+ * its error in the call: a task that returns that error fails with it. A call that is NULL is MPROC_EINVAL, and has no
+ * arguments, input or task. */
 
 /* Reads all positional arguments at once. A letter and a pointer for each:
  *

@@ -161,7 +161,7 @@ int cxx_pool_pull(mproc_pool_t *pool, int64_t timeout_ms) {
 /* Closes the pool: after the join every callback was called. */
 int cxx_pool_callback(mproc_pool_t *pool, int64_t timeout_ms) {
     heard to = {0, 0, ""};
-    mproc_task_options_t options = mproc_task_options_t();
+    mproc_task_options_t options = MPROC_TASK_OPTIONS_INIT;
     options.callback = on_done;
     options.error_callback = on_failed;
     options.context = &to;
@@ -175,7 +175,7 @@ int cxx_pool_callback(mproc_pool_t *pool, int64_t timeout_ms) {
 }
 
 int cxx_pool_options(int64_t timeout_ms) {
-    mproc_pool_options_t options = mproc_pool_options_t();
+    mproc_pool_options_t options = MPROC_POOL_OPTIONS_INIT;
     mproc_pool_t *pool = nullptr;
     options.processes = -7;
     EXPECT(mproc_pool_create(&options, &pool) == MPROC_EINVAL && pool == nullptr);
@@ -184,4 +184,21 @@ int cxx_pool_options(int64_t timeout_ms) {
     int err = cxx_pool_apply(pool, timeout_ms);
     mproc_pool_destroy(pool);
     return err;
+}
+
+int cxx_process_options(int64_t timeout_ms) {
+    mproc_process_options_t options = MPROC_PROCESS_OPTIONS_INIT;
+    mproc_process_t *process = nullptr;
+    const mproc_value_t *value = nullptr;
+    int64_t number = 0;
+    auto args = MPROC_ARGS(21);
+    options.target = &cxx_double;
+    options.args = args;
+    options.result = true;
+    EXPECT(mproc_process_create(&options, &process) == MPROC_OK);
+    EXPECT(mproc_process_start(process) == MPROC_OK);
+    EXPECT(mproc_process_result(process, timeout_ms, &value) == MPROC_OK);
+    EXPECT(mproc_value_as_int(value, &number) == MPROC_OK && number == 42);
+    mproc_process_destroy(process);
+    return 0;
 }

@@ -13,6 +13,7 @@ int cxx_pool_starmap(mproc_pool_t *pool, int64_t timeout_ms);
 int cxx_pool_pull(mproc_pool_t *pool, int64_t timeout_ms);
 int cxx_pool_callback(mproc_pool_t *pool, int64_t timeout_ms);
 int cxx_pool_options(int64_t timeout_ms);
+int cxx_process_options(int64_t timeout_ms);
 
 MPROC_TASK_DECLARE(cxx_join);
 

@@ -148,6 +148,14 @@ TEST(encode, keywords_stand_once_and_last) {
     check_refused(MPROC_KW("a", 1), MPROC_EINVAL, "A single value has no keyword: 'a'");
 }
 
+TEST(encode, a_keyword_that_is_null_is_refused_and_no_positional_value) {
+    check_args_refused(MPROC_ARGS(1, MPROC_KW(NULL, 2)), MPROC_EINVAL,
+                       "Cannot send keyword argument '': its keyword is NULL");
+    check_refused(MPROC_DICT(MPROC_KW("a", 1), MPROC_KW(NULL, 2)), MPROC_EINVAL,
+                  "Cannot send the value['']: its keyword is NULL");
+    check_repr(MPROC_DICT(MPROC_KW("", 1)), "{'': 1}");
+}
+
 TEST(encode, values_not_made_by_the_macros_are_refused) {
     mproc_arg_t strange = mproc_arg_nil();
     strange.kind = (mproc_kind_t)77;
