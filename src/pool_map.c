@@ -7,6 +7,7 @@
 #include "core_map.h"
 #include "iter.h"
 #include "memory.h"
+#include "platform/platform.h"
 #include "pool_options.h"
 #include "pool_submit.h"
 #include "schedule.h"
@@ -129,7 +130,7 @@ static int submit_map(const map_request_t *request, const mproc_task_options_t *
     mproc_core_lock(pool);
     err = request->wait ? mproc_core_may_wait(pool) : MPROC_OK;
     if (err == MPROC_OK)
-        err = mproc_pool_admit(pool);
+        err = mproc_pool_admit(pool, &complete);
     if (err != MPROC_OK) {
         mproc_core_unlock(pool);
         mproc_map_free(map);
@@ -225,7 +226,7 @@ static int start_iter(mproc_pool_t *pool, const mproc_task_t *task, const mproc_
     }
     map->iter = iter;
     mproc_core_lock(pool);
-    err = mproc_pool_admit(pool);
+    err = mproc_pool_admit(pool, &complete);
     mproc_result_t *job = err == MPROC_OK ? make_job(pool, map, &complete) : NULL;
     if (job == NULL) {
         if (err != MPROC_OK)
@@ -265,11 +266,16 @@ int mproc_pool_istarmap_unordered(mproc_pool_t *pool, const mproc_task_t *task, 
 /* ---- every worker ----------------------------------------------------------------------------------------------------------- */
 
 /* A pool that has just been made has no worker yet: those on their way count. */
-static int await_workers(mproc_pool_t *pool) {
-    int err = mproc_pool_admit(pool);
+static int await_workers(mproc_pool_t *pool, mproc_task_options_t *options) {
+    int64_t until = mproc_pool_until(options);
+    int err = mproc_pool_admit(pool, options);
     while (err == MPROC_OK && pool->up < pool->wanted && !mproc_notice_inside(pool)) {
-        mproc_core_sleep(pool, INT64_MAX);
-        err = mproc_pool_admit(pool);
+        if (until != INT64_MAX && mplat_clock_ns() >= until)
+            return mproc_fail(MPROC_ETASKTIMEOUT, "%d of %d workers have not started before deadline_ms was over",
+                              pool->wanted - pool->up, pool->wanted);
+        mproc_core_sleep(pool, until);
+        mproc_pool_spend(options, until);
+        err = mproc_pool_admit(pool, options);
     }
     return err;
 }
@@ -305,9 +311,8 @@ static void take_runs_back(mproc_pool_t *pool, mproc_map_t *map) {
 }
 
 /* With the lock, which it keeps. The map is the job's, or freed. */
-static int submit_runs(mproc_pool_t *pool, mproc_map_t *map, const mproc_task_options_t *options,
-                       mproc_result_t **out_job) {
-    int err = await_workers(pool);
+static int submit_runs(mproc_pool_t *pool, mproc_map_t *map, mproc_task_options_t *options, mproc_result_t **out_job) {
+    int err = await_workers(pool, options);
     if (err != MPROC_OK) {
         mproc_map_free(map);
         return err;

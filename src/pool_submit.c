@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "input.h"
+#include "platform/platform.h"
 #include "pool_options.h"
 #include "pool_submit.h"
 #include "registry.h"
@@ -27,33 +28,51 @@ static bool is_full(const mproc_pool_t *pool) {
     return pool->queue_limit > 0 && pool->queue.count + pool->reserved + pool->out - pool->busy >= pool->queue_limit;
 }
 
-static int wait_for_room(mproc_pool_t *pool) {
+static int refuse(mproc_pool_t *pool, const char *reason) {
+    pool->stats.submitted++;
+    pool->stats.refused++;
+    return mproc_fail(MPROC_EQUEUEFULL, "%zu tasks wait in the pool, which is its queue_limit%s", pool->queue_limit,
+                      reason);
+}
+
+int64_t mproc_pool_until(const mproc_task_options_t *options) {
+    return options->deadline_ms > 0 ? mproc_core_after(options->deadline_ms) : INT64_MAX;
+}
+
+void mproc_pool_spend(mproc_task_options_t *options, int64_t until_ns) {
+    if (until_ns == INT64_MAX)
+        return;
+    int64_t left = (until_ns - mplat_clock_ns()) / MPROC_NS_PER_MS;
+    options->deadline_ms = left > 0 ? left : 1;
+}
+
+static int wait_for_room(mproc_pool_t *pool, mproc_task_options_t *options) {
+    int64_t until = mproc_pool_until(options);
     mproc_core_pump(pool, NULL);
     while (is_full(pool)) {
-        if (pool->queue_refuses) {
-            pool->stats.submitted++;
-            pool->stats.refused++;
-            return mproc_fail(MPROC_EQUEUEFULL, "%zu tasks wait in the pool, which is its queue_limit",
-                              pool->queue_limit);
-        }
+        if (pool->queue_refuses)
+            return refuse(pool, "");
         int err = mproc_core_may_wait(pool);
         if (err != MPROC_OK)
             return err;
+        if (until != INT64_MAX && mplat_clock_ns() >= until)
+            return refuse(pool, ", and there was no room before deadline_ms was over");
         pool->queue_waiters++;
         if (pool->asleep)
             mproc_schedule_heed(pool);
-        mproc_core_sleep(pool, INT64_MAX);
+        mproc_core_sleep(pool, until);
         pool->queue_waiters--;
         err = state_error(pool);
         if (err != MPROC_OK)
             return err;
     }
+    mproc_pool_spend(options, until);
     return MPROC_OK;
 }
 
-int mproc_pool_admit(mproc_pool_t *pool) {
+int mproc_pool_admit(mproc_pool_t *pool, mproc_task_options_t *options) {
     int err = pool->is_broken || pool->state != MPROC_POOL_OPEN ? state_error(pool) : MPROC_OK;
-    return err == MPROC_OK && is_full(pool) ? wait_for_room(pool) : err;
+    return err == MPROC_OK && is_full(pool) ? wait_for_room(pool, options) : err;
 }
 
 int mproc_pool_check(const mproc_pool_t *pool, const mproc_task_t *task) {
@@ -116,8 +135,8 @@ static void send_or_queue(mproc_pool_t *pool, const mproc_result_t *awaited) {
 }
 
 static int submit(mproc_pool_t *pool, const mproc_task_t *task, const mproc_buffer_t *args,
-                  const mproc_task_options_t *options, bool await, mproc_result_t **out_job) {
-    int err = mproc_pool_admit(pool);
+                  mproc_task_options_t *options, bool await, mproc_result_t **out_job) {
+    int err = mproc_pool_admit(pool, options);
     if (err != MPROC_OK)
         return err;
     mproc_result_t *job = make_job(pool, task, args, options, await);

@@ -163,12 +163,14 @@ typedef struct mproc_task_options {
 MPROC_API int mproc_pool_apply(mproc_pool_t *pool, const mproc_task_t *task, const mproc_args_t *args,
                                const mproc_task_options_t *options, mproc_result_t **out_result);
 
-/* The same without waiting. out_result NULL: only the callbacks will tell. Blocks only on a full queue. */
+/* The same without waiting. out_result NULL: only the callbacks will tell. Blocks only on a full queue, no longer than its
+ * deadline_ms, and then returns MPROC_EQUEUEFULL: so do all functions below that submit. */
 MPROC_API int mproc_pool_apply_async(mproc_pool_t *pool, const mproc_task_t *task, const mproc_args_t *args,
                                      const mproc_task_options_t *options, mproc_result_t **out_result);
 
-/* Runs a task once on every worker that is up, and gives one result with an item for each. A worker that dies first fails
- * its item. */
+/* Runs a task once on every worker, and gives one result with an item for each. It waits for workers that are starting: at most
+ * deadline_ms, then it returns MPROC_ETASKTIMEOUT; in a callback it takes those that are up. A worker that dies first fails its
+ * item. */
 MPROC_API int mproc_pool_run_on_all(mproc_pool_t *pool, const mproc_task_t *task, const mproc_args_t *args,
                                     const mproc_task_options_t *options, mproc_result_t **out_result);
 
