@@ -32,6 +32,8 @@ typedef enum mproc_work_kind {
     MPROC_WORK_LISTS  /* count calls, each with an argument list of args */
 } mproc_work_kind_t;
 
+#define MPROC_ANY_ITEM UINT32_MAX
+
 /* One piece that a slot does as a whole: a single task, or a chunk of a map. */
 typedef struct mproc_work {
     const mproc_task_t *task;
@@ -115,9 +117,12 @@ typedef struct mproc_backend_ops {
     /* Tells the running work to end soon (mproc_call_cancelled). */
     void (*cancel)(mproc_backend_t *backend, int slot, mproc_work_t *work);
 
-    /* Ends the slot at once; finished for what ran (with code as the failure's code: MPROC_ETASKTIMEOUT, MPROC_ECANCELLED),
-     * returned for what had not begun, and slot_down follow in later polls. A new slot takes its place. */
-    void (*kill)(mproc_backend_t *backend, int slot, int code);
+    /* Ends the slot at once if it is still in this work, and in this item of it (counted in the work; MPROC_ANY_ITEM: in any):
+     * true. Then finished for the work (with code as the failure's code: MPROC_ETASKTIMEOUT, MPROC_ECANCELLED), returned for
+     * what had not begun, and slot_down follow in later polls, and a new slot takes its place. A work or an item that ends well
+     * in this very moment keeps its result, and what comes after it has not begun: nothing fails for another's sake. False:
+     * the slot is past it, and goes on. */
+    bool (*kill)(mproc_backend_t *backend, int slot, const mproc_work_t *work, uint32_t item, int code);
 
     /* Delivers all events there are. */
     void (*poll)(mproc_backend_t *backend);

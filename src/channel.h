@@ -121,9 +121,12 @@ typedef struct mproc_channel {
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t worker_sleeps; /* 1: wake it after a request */
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t retire;        /* 1: end when there is no request any more */
     _Atomic uint32_t cancelled;                               /* number of the request that should end soon */
-    _Atomic uint32_t link_messages;                           /* sent so far: the worker reads when it has seen fewer */
-    _Atomic uint32_t need_answered;                           /* the worker's need this answers ... */
-    uint32_t need_segment;                                    /* ... with this segment; MPROC_PLACE_NONE: no memory */
+    _Atomic uint32_t
+        halted; /* state (begun) of the request after which, and after whose item in hand, nothing may begin
+                                now; 0: none */
+    _Atomic uint32_t link_messages; /* sent so far: the worker reads when it has seen fewer */
+    _Atomic uint32_t need_answered; /* the worker's need this answers ... */
+    uint32_t need_segment;          /* ... with this segment; MPROC_PLACE_NONE: no memory */
     alignas(MPROC_CACHE_LINE) _Atomic uint64_t arena_released; /* response arena: bytes the parent is done with */
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t worker_stage;
     _Atomic uint32_t link_read; /* link messages the worker has read */

@@ -7,11 +7,12 @@
 
 /* ---- what runs ----------------------------------------------------------------------------------------------------------- */
 
-static void kill_unit(mproc_pool_t *pool, mproc_unit_t *unit, int code) {
+/* One that was too late to be killed has an answer on its way, or has gone on to its next item. */
+static void kill_unit(mproc_pool_t *pool, mproc_unit_t *unit, uint32_t item, int code) {
     if (unit->flags & MPROC_UNIT_KILLED)
         return;
-    unit->flags |= MPROC_UNIT_KILLED;
-    pool->ops->kill(pool->backend, unit->lane, code);
+    if (pool->ops->kill(pool->backend, unit->lane, &unit->work, item, code))
+        unit->flags |= MPROC_UNIT_KILLED;
     mproc_core_wake(pool);
 }
 
@@ -19,7 +20,7 @@ static void kill_unit(mproc_pool_t *pool, mproc_unit_t *unit, int code) {
 static void stop_unit(mproc_pool_t *pool, mproc_unit_t *unit, int code, int64_t kill_at_ns, int64_t now_ns) {
     mproc_lane_t *lane = pool->lanes[unit->lane];
     if (kill_at_ns != 0 && kill_at_ns <= now_ns) {
-        kill_unit(pool, unit, code);
+        kill_unit(pool, unit, MPROC_ANY_ITEM, code);
         return;
     }
     pool->ops->cancel(pool->backend, unit->lane, &unit->work);
@@ -115,18 +116,17 @@ void mproc_core_abandon(mproc_pool_t *pool, int code, const mproc_error_t *error
 static int64_t check_running(mproc_pool_t *pool, mproc_unit_t *unit, uint32_t item, int64_t since_ns, int64_t now_ns) {
     mproc_rare_t *rare = unit->job->rare;
     int64_t again = INT64_MAX;
-    (void)item;
     if (rare == NULL)
         return again;
     if (rare->kill_at_ns != 0) {
         if (now_ns >= rare->kill_at_ns)
-            kill_unit(pool, unit, rare->kill_code);
+            kill_unit(pool, unit, MPROC_ANY_ITEM, rare->kill_code);
         else
             again = rare->kill_at_ns;
     }
     if (rare->timeout_ns > 0) {
         if (now_ns - since_ns >= rare->timeout_ns)
-            kill_unit(pool, unit, MPROC_ETASKTIMEOUT);
+            kill_unit(pool, unit, item, MPROC_ETASKTIMEOUT);
         else if (since_ns + rare->timeout_ns < again)
             again = since_ns + rare->timeout_ns;
     }

@@ -192,17 +192,33 @@ void mproc_record_item(const mproc_record_t *record, const mproc_value_limits_t 
         mproc_failure_item(err, NULL, out_item);
 }
 
-static void give_record(mproc_store_t *store, size_t index, const mproc_value_limits_t *values,
-                        mproc_item_t *out_item) {
-    mproc_tree_t *none = NULL;
-    const mproc_record_t *record = store->records[index];
-    if (record->outcome != MPROC_OUTCOME_VALUE) {
-        mproc_record_item(record, values, &none, out_item);
-        return;
+bool mproc_store_item(const mproc_store_t *store, int64_t index, bool final, mproc_item_t *out_item,
+                      const mproc_record_t **out_record) {
+    size_t at = (size_t)index;
+    const mproc_failure_t *failure = mproc_store_find(store, index);
+    *out_item = (mproc_item_t){.index = index};
+    *out_record = NULL;
+    if (failure != NULL) {
+        mproc_failure_item(failure->code, failure->report, out_item);
+    } else if (store->kind == MPROC_STORE_ARRAY && (store->done[at / 64] >> (at % 64) & 1) != 0) {
+        out_item->data = (const unsigned char *)store->output.data + at * store->output.item_size;
+        out_item->size = store->output.item_size;
+    } else if (store->kind == MPROC_STORE_RECORDS && at < store->capacity && store->records[at] != NULL) {
+        out_item->value = at < store->tree_count ? mproc_tree_root(store->trees[at]) : NULL;
+        *out_record = out_item->value == NULL ? store->records[at] : NULL;
+    } else {
+        mproc_failure_item(MPROC_ENOMEM, NULL, out_item);
+        return final;
     }
-    if (index >= store->tree_count) {
+    return true;
+}
+
+void mproc_store_keep(mproc_store_t *store, int64_t index, mproc_tree_t **tree, mproc_item_t *out_item) {
+    size_t at = (size_t)index;
+    if (at >= store->tree_count) {
         mproc_tree_t **trees = mproc_realloc(store->trees, store->capacity * sizeof(mproc_tree_t *));
         if (trees == NULL) {
+            out_item->value = NULL;
             mproc_failure_item(MPROC_ENOMEM, NULL, out_item);
             return;
         }
@@ -210,29 +226,11 @@ static void give_record(mproc_store_t *store, size_t index, const mproc_value_li
         store->trees = trees;
         store->tree_count = store->capacity;
     }
-    if (store->trees[index] != NULL)
-        out_item->value = mproc_tree_root(store->trees[index]);
-    else
-        mproc_record_item(record, values, &store->trees[index], out_item);
-}
-
-bool mproc_store_item(mproc_store_t *store, int64_t index, bool final, const mproc_value_limits_t *values,
-                      mproc_item_t *out_item) {
-    size_t at = (size_t)index;
-    const mproc_failure_t *failure = mproc_store_find(store, index);
-    *out_item = (mproc_item_t){.index = index};
-    if (failure != NULL) {
-        mproc_failure_item(failure->code, failure->report, out_item);
-    } else if (store->kind == MPROC_STORE_ARRAY && (store->done[at / 64] >> (at % 64) & 1) != 0) {
-        out_item->data = (const unsigned char *)store->output.data + at * store->output.item_size;
-        out_item->size = store->output.item_size;
-    } else if (store->kind == MPROC_STORE_RECORDS && at < store->capacity && store->records[at] != NULL) {
-        give_record(store, at, values, out_item);
-    } else {
-        mproc_failure_item(MPROC_ENOMEM, NULL, out_item);
-        return final;
+    if (store->trees[at] == NULL) {
+        store->trees[at] = *tree;
+        *tree = NULL;
     }
-    return true;
+    out_item->value = mproc_tree_root(store->trees[at]);
 }
 
 void mproc_store_fini(mproc_store_t *store) {

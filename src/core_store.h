@@ -68,10 +68,14 @@ void mproc_store_fail(mproc_store_t *store, int64_t first, int64_t count, int co
 /* mproc_store_find is the failure of an item, NULL for none. */
 const mproc_failure_t *mproc_store_find(const mproc_store_t *store, int64_t index);
 
-/* mproc_store_item fills in *out_item for an item that is done; false when it is not. final: all are done. values are the
- * limits for decoding one. */
-bool mproc_store_item(mproc_store_t *store, int64_t index, bool final, const mproc_value_limits_t *values,
-                      mproc_item_t *out_item);
+/* mproc_store_item fills in *out_item for an item that is done; false when it is not. final: all are done. *out_record is not NULL
+ * when its value is still to be decoded (mproc_record_item), which needs no lock: the record stays as long as the store. */
+bool mproc_store_item(const mproc_store_t *store, int64_t index, bool final, mproc_item_t *out_item,
+                      const mproc_record_t **out_record);
+
+/* mproc_store_keep keeps what an item was decoded to, and sets *tree to NULL; or puts what another thread has decoded it to into
+ * *out_item, and leaves *tree to the caller. */
+void mproc_store_keep(mproc_store_t *store, int64_t index, mproc_tree_t **tree, mproc_item_t *out_item);
 
 /* mproc_record_item fills in *out_item from a record, decoding into *tree. */
 void mproc_record_item(const mproc_record_t *record, const mproc_value_limits_t *values, mproc_tree_t **tree,

@@ -235,11 +235,15 @@ static void inline_cancel(mproc_backend_t *backend, int slot, mproc_work_t *work
         atomic_store(&inlined->cancelled, true);
 }
 
-static void inline_kill(mproc_backend_t *backend, int slot, int code) {
+/* Nobody can be killed here. */
+static bool inline_kill(mproc_backend_t *backend, int slot, const mproc_work_t *work, uint32_t item, int code) {
     mproc_inline_t *inlined = (mproc_inline_t *)backend;
     (void)slot;
+    (void)item;
     (void)code;
-    atomic_store(&inlined->cancelled, true);
+    if (inlined->work == work)
+        atomic_store(&inlined->cancelled, true);
+    return inlined->work == work;
 }
 
 static void inline_poll(mproc_backend_t *backend) {

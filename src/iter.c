@@ -153,12 +153,10 @@ static void give(mproc_iter_t *iter, iter_entry_t *entry, mproc_item_t *out_item
     out_item->index = iter->now.index;
     if (iter->now.code != MPROC_OK)
         mproc_failure_item(iter->now.code, iter->now.report, out_item);
-    else
-        mproc_record_item(iter->now.record, &iter->pool->values, &iter->tree, out_item);
     iter->read++;
 }
 
-/* Gives what there is; something is ready. */
+/* Gives what there is; something is ready. A value is still to be decoded. */
 static int take_next(mproc_iter_t *iter, mproc_item_t *out_item) {
     mproc_map_t *map = iter->map;
     iter_entry_t *entry = next_entry(iter);
@@ -178,7 +176,7 @@ static int take_next(mproc_iter_t *iter, mproc_item_t *out_item) {
     iter->given++;
     if (map->stop_code == 0)
         mproc_map_limit(iter->pool, map, iter->given + (int64_t)iter->window);
-    return out_item->code == MPROC_OK ? MPROC_OK : mproc_fail_error(out_item->error);
+    return MPROC_OK;
 }
 
 int mproc_iter_next(mproc_iter_t *iter, int64_t timeout_ms, mproc_item_t *out_item) {
@@ -200,7 +198,10 @@ int mproc_iter_next(mproc_iter_t *iter, int64_t timeout_ms, mproc_item_t *out_it
     if (pool->queue.count > 0)
         mproc_schedule_run(pool, NULL);
     mproc_core_unlock(pool);
-    return err;
+    /* What the reader holds is nobody else's: it is decoded without the lock. */
+    if (err == MPROC_OK && out_item->code == MPROC_OK)
+        mproc_record_item(iter->now.record, &pool->values, &iter->tree, out_item);
+    return err == MPROC_OK && out_item->code != MPROC_OK ? mproc_fail_error(out_item->error) : err;
 }
 
 void mproc_iter_destroy(mproc_iter_t *iter) {

@@ -116,10 +116,6 @@ static void stop(mproc_backend_t *backend, bool gently) {
     update_due(local);
 }
 
-static void kill_slot(mproc_backend_t *backend, int slot, int code) {
-    mproc_slot_kill(((mproc_local_t *)backend)->slots[slot], code);
-}
-
 static void stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     mproc_local_t *local = (mproc_local_t *)backend;
     stats->workers_started = local->stats.workers_started;
@@ -175,7 +171,7 @@ static const mproc_backend_ops_t operations = {
     .revoke = mproc_local_revoke,
     .running = mproc_local_running,
     .cancel = mproc_local_cancel,
-    .kill = kill_slot,
+    .kill = mproc_local_kill,
     .poll = poll,
     .wait = mproc_local_wait,
     .wake = mproc_local_wake,

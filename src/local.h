@@ -94,7 +94,9 @@ typedef struct mproc_slot {
     uint32_t cancelled;    /* what the channel's cancelled says */
     bool retire;           /* it has been told to */
     bool handing_back;     /* ... and what it has not begun is for others */
-    int kill_code;         /* 0, or why we killed it */
+    int kill_code;         /* 0, or why we killed it ... */
+    uint32_t kill_number;  /* ... for which request ... */
+    uint32_t kill_item;    /* ... and item of it; MPROC_ANY_ITEM: whatever it was in */
     uint64_t memory_kills;
     int64_t started_ns, restart_ns, retire_at_ns;
     int64_t tasks_done, tasks_limit;
@@ -165,7 +167,7 @@ int64_t mproc_slot_due(const mproc_local_t *local, const mproc_slot_t *slot);
  * returns the rest. */
 void mproc_slot_retire(mproc_local_t *local, mproc_slot_t *slot, bool handing_back);
 
-/* mproc_slot_kill ends it now; code is what its running work fails with. What it has not begun stays so. */
+/* mproc_slot_kill ends it now, whatever it is in; code is what that fails with. What it has not begun stays so. */
 void mproc_slot_kill(mproc_slot_t *slot, int code);
 
 /* mproc_slot_free gives back all a slot has; its worker is killed and waited for, until until_ns at most. */
@@ -192,6 +194,9 @@ bool mproc_local_running(mproc_backend_t *backend, int index, mproc_work_t **out
                          int64_t *out_since_ns);
 void mproc_local_cancel(mproc_backend_t *backend, int index, mproc_work_t *work);
 
+/* mproc_slot_number finds the number under which a work is out; false when it is not out here. */
+bool mproc_slot_number(mproc_slot_t *slot, const mproc_work_t *work, uint32_t *out_number);
+
 /* mproc_slot_freeze keeps the worker from beginning what it has not begun: that is returned when the worker comes to it, or
  * when it ends. */
 void mproc_slot_freeze(mproc_slot_t *slot);
@@ -202,6 +207,13 @@ void mproc_slot_nudge(mproc_slot_t *slot);
 
 /* mproc_line_wake_worker wakes the worker if it sleeps, after something was published for it. */
 void mproc_line_wake_worker(mproc_line_t *line);
+
+/* ---- local_kill.c ------------------------------------------------------------------------------------------------------------ */
+
+bool mproc_local_kill(mproc_backend_t *backend, int index, const mproc_work_t *work, uint32_t item, int code);
+
+/* mproc_slot_spared tells that the items from done on of a killed request had not begun: it was killed for one before them. */
+bool mproc_slot_spared(const mproc_slot_t *slot, uint32_t number, uint32_t done);
 
 /* ---- local_answer.c ---------------------------------------------------------------------------------------------------------- */
 

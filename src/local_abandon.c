@@ -14,9 +14,10 @@ static void salvage(mproc_local_t *local, mproc_slot_t *slot, uint32_t head, con
     uint32_t rest = atomic_load(&progress->rest);
     if (done > work->count)
         done = work->count; /* the numbers are damaged: all of them may have been run */
+    bool between = done == work->count || mproc_slot_spared(slot, head, done);
     if (done > 0 && work->output == NULL) {
         if (!mproc_answer_salvage(local, slot, sent, done, answer)) {
-            reply->failed = done == work->count ? done : done + 1; /* run, but lost: not to be run again */
+            reply->failed = between ? done : done + 1; /* run, but lost: not to be run again */
             return;
         }
         reply->data = answer->data;
@@ -26,7 +27,7 @@ static void salvage(mproc_local_t *local, mproc_slot_t *slot, uint32_t head, con
     if (work->output != NULL)
         mproc_slot_take_plain(slot, sent, done);
     reply->succeeded = done;
-    reply->failed = done == work->count ? 0 : rest > 0 && rest <= work->count - done ? rest : 1;
+    reply->failed = between ? 0 : rest > 0 && rest <= work->count - done ? rest : 1;
 }
 
 static void fail_running(mproc_local_t *local, mproc_slot_t *slot, uint32_t head, mproc_sent_t *sent,
@@ -35,7 +36,7 @@ static void fail_running(mproc_local_t *local, mproc_slot_t *slot, uint32_t head
     mproc_reply_t reply = {0};
     mproc_answer_t answer = {0};
     salvage(local, slot, head, sent, &reply, &answer);
-    mproc_slot_explain(slot, work->task, work->first + reply.succeeded, report);
+    mproc_slot_explain(slot, reply.failed > 0 ? work->task : NULL, work->first + reply.succeeded, report);
     reply.failure = reply.failed > 0 ? report : NULL;
     local->stats.bytes_out += work->output != NULL ? (uint64_t)work->output_size * reply.succeeded : reply.size;
     mproc_slot_forget(slot, sent);

@@ -174,15 +174,21 @@ static bool take(mproc_line_t *line, uint32_t number, mproc_sent_t *sent) {
     return sent->taken;
 }
 
-bool mproc_local_revoke(mproc_backend_t *backend, int index, mproc_work_t *work) {
-    mproc_slot_t *slot = slot_of(backend, index);
-    mproc_sent_t *sent = work->backend;
-    mproc_line_t *line = mproc_slot_line(slot);
+bool mproc_slot_number(mproc_slot_t *slot, const mproc_work_t *work, uint32_t *out_number) {
+    const mproc_sent_t *sent = work->backend;
+    const mproc_line_t *line = mproc_slot_line(slot);
     if (line == NULL || sent < slot->sent || sent >= slot->sent + MPROC_CHANNEL_SLOTS || sent->work != work)
         return false;
     uint32_t head = atomic_load_explicit(&line->head, memory_order_relaxed);
-    uint32_t number = head + ((uint32_t)(sent - slot->sent) - head) % MPROC_CHANNEL_SLOTS;
-    if (!take(line, number, sent))
+    *out_number = head + ((uint32_t)(sent - slot->sent) - head) % MPROC_CHANNEL_SLOTS;
+    return true;
+}
+
+bool mproc_local_revoke(mproc_backend_t *backend, int index, mproc_work_t *work) {
+    mproc_slot_t *slot = slot_of(backend, index);
+    mproc_sent_t *sent = work->backend;
+    uint32_t number = 0;
+    if (!mproc_slot_number(slot, work, &number) || !take(mproc_slot_line(slot), number, sent))
         return false;
     sent->work = NULL;
     mproc_segment_put(&sent->payload);

@@ -48,6 +48,7 @@ static void reset(mproc_local_t *local, mproc_slot_t *slot) {
     slot->retire = false;
     slot->handing_back = false;
     slot->kill_code = 0;
+    slot->kill_item = MPROC_ANY_ITEM;
     slot->next_segment = 0;
     slot->link_messages = 0;
     slot->link_read = 0;

@@ -9,6 +9,14 @@
 
 static atomic_size_t live;
 static _Atomic uint64_t until_failure;
+static void (*_Atomic to_call)(void); /* instead of the failure */
+
+static bool fail_now(void) {
+    void (*call)(void) = atomic_exchange(&to_call, NULL);
+    if (call != NULL)
+        call();
+    return call == NULL;
+}
 
 /* In a program that is no test the only cost is one load that finds 0. */
 static bool must_fail(void) {
@@ -16,7 +24,7 @@ static bool must_fail(void) {
     while (left != 0) {
         if (atomic_compare_exchange_weak_explicit(&until_failure, &left, left - 1, memory_order_relaxed,
                                                   memory_order_relaxed))
-            return left == 1;
+            return left == 1 && fail_now();
     }
     return false;
 }
@@ -63,6 +71,11 @@ char *mproc_strdup(const char *text) {
 }
 
 void mproc_memory_fail_at(uint64_t n) {
+    mproc_memory_call_at(n, NULL);
+}
+
+void mproc_memory_call_at(uint64_t n, void (*call)(void)) {
+    atomic_store(&to_call, call);
     atomic_store_explicit(&until_failure, n, memory_order_relaxed);
 }
 

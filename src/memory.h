@@ -27,6 +27,9 @@ char *mproc_strdup(const char *text);
 void mproc_memory_fail_at(uint64_t n);
 uint64_t mproc_memory_pending(void);
 
+/* mproc_memory_call_at has call run by the thread that makes the n-th request from now, which does not fail for that. */
+void mproc_memory_call_at(uint64_t n, void (*call)(void));
+
 /* mproc_memory_live counts the blocks that are taken and not freed. */
 size_t mproc_memory_live(void);
 

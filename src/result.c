@@ -245,6 +245,25 @@ static int single_item(mproc_result_t *result, mproc_item_t *out_item) {
     return MPROC_OK;
 }
 
+/* Decoded as a single value is. */
+static int map_item(mproc_result_t *result, mproc_map_t *map, size_t index, mproc_item_t *out_item) {
+    mproc_pool_t *pool = result->pool;
+    const mproc_record_t *record = NULL;
+    mproc_tree_t *tree = NULL;
+    mproc_core_lock(pool);
+    bool done = mproc_store_item(&map->store, (int64_t)index, is_done(result), out_item, &record);
+    mproc_core_unlock(pool);
+    if (record != NULL)
+        mproc_record_item(record, &pool->values, &tree, out_item);
+    if (out_item->code == MPROC_OK && tree != NULL) {
+        mproc_core_lock(pool);
+        mproc_store_keep(&map->store, (int64_t)index, &tree, out_item);
+        mproc_core_unlock(pool);
+    }
+    mproc_tree_destroy(tree);
+    return done ? MPROC_OK : not_done(index);
+}
+
 int mproc_result_item(mproc_result_t *result, size_t index, mproc_item_t *out_item) {
     if (result == NULL || out_item == NULL)
         return mproc_fail(MPROC_EINVAL, "mproc_result_item needs a result and a place for its answer");
@@ -255,12 +274,7 @@ int mproc_result_item(mproc_result_t *result, size_t index, mproc_item_t *out_it
     if (index >= count)
         return known ? mproc_fail(MPROC_EINVAL, "There is no item %zu: the result has %zu", index, count)
                      : not_done(index);
-    if (map == NULL)
-        return single_item(result, out_item);
-    mproc_core_lock(result->pool);
-    bool done = mproc_store_item(&map->store, (int64_t)index, is_done(result), &result->pool->values, out_item);
-    mproc_core_unlock(result->pool);
-    return done ? MPROC_OK : not_done(index);
+    return map == NULL ? single_item(result, out_item) : map_item(result, map, index, out_item);
 }
 
 /* ---- ending ---------------------------------------------------------------------------------------------------------------- */

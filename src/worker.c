@@ -75,6 +75,18 @@ void mproc_worker_notify(mproc_worker_t *worker) {
         mplat_self_exit(EXIT_FAILURE);
 }
 
+static bool may_go_on(const mproc_worker_t *worker) {
+    return atomic_load_explicit(&worker->channel->halted, memory_order_relaxed) !=
+           mproc_channel_state(worker->number, MPROC_REQUEST_BEGUN);
+}
+
+void mproc_worker_halt(mproc_worker_t *worker) {
+    /* Either the parent sees what was stored before, and does not kill for it, or this sees that it may be about to. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!may_go_on(worker))
+        mproc_worker_sleep(worker, may_go_on);
+}
+
 /* ---- requests ----------------------------------------------------------------------------------------------------------- */
 
 static bool request_ready(const mproc_worker_t *worker) {
@@ -120,6 +132,8 @@ static bool do_request(mproc_worker_t *worker) {
     }
     atomic_store_explicit(&response->state, mproc_channel_state(worker->number, answer), memory_order_release);
     notify_answer(worker);
+    if (!may_go_on(worker)) /* as in mproc_worker_halt: the fence is notify_answer's */
+        mproc_worker_sleep(worker, may_go_on);
     worker->number++;
     return true;
 }

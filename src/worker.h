@@ -70,6 +70,9 @@ size_t mproc_worker_take_chunk(mproc_runner_t *runner, void **out_output);
 /* mproc_worker_notify wakes whoever of the parent sleeps; after a response's state is stored. */
 void mproc_worker_notify(mproc_worker_t *worker);
 
+/* mproc_worker_halt stands still between two items while the parent has halted the request in hand. */
+void mproc_worker_halt(mproc_worker_t *worker);
+
 /* mproc_worker_sleep returns once ready says so, polling for a while and then asleep. */
 void mproc_worker_sleep(mproc_worker_t *worker, bool (*ready)(const mproc_worker_t *worker));
 

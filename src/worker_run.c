@@ -7,10 +7,13 @@
 
 static void stamp_item(mproc_worker_t *worker) {
     mproc_progress_t *progress = &worker->channel->progress;
-    if (worker->request->watch)
+    bool watch = worker->request->watch;
+    if (watch)
         atomic_store_explicit(&progress->since_ns, mplat_clock_ns(), memory_order_relaxed);
     /* After the results of the items before it: who reads this number may read those. */
     atomic_store_explicit(&progress->item, worker->runner.item, memory_order_release);
+    if (watch)
+        mproc_worker_halt(worker);
 }
 
 static void begin_progress(mproc_worker_t *worker) {

@@ -129,8 +129,8 @@ typedef struct mproc_task_options {
     const void *input;       /* apply only: raw input beside the arguments, copied */
     size_t input_size;       /* bytes */
     int64_t soft_timeout_ms; /* from the start of the task: mproc_call_cancelled() becomes true */
-    int64_t
-        timeout_ms; /* from the start of the task (of each item of a map): the worker is killed, MPROC_ETASKTIMEOUT */
+    int64_t timeout_ms; /* from the start of the task (of each item of a map): the worker is killed, MPROC_ETASKTIMEOUT.
+                       One that ends in that very moment keeps its result; no other task or item is harmed */
     int64_t deadline_ms;    /* from the submit: what is not done by then fails with MPROC_ETASKTIMEOUT */
     int retries;            /* run it again so often after a failure of retry_on */
     unsigned retry_on;      /* MPROC_RETRY_…; default all three when retries is not 0 */

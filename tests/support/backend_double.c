@@ -23,7 +23,7 @@ typedef struct event {
 typedef struct slot {
     bool up;
     bool begun;
-    int ups, kills, cancels, kill_code;
+    int ups, kills, late_kills, cancels, kill_code;
     size_t count;
     uint32_t item;
     int64_t since_ns;
@@ -38,7 +38,7 @@ static struct {
     mproc_condition_t *condition;
     slot_t slots[DOUBLE_SLOTS];
     event_t *first, **last;
-    bool automatic, woken, slot_woken, asleep, stopping;
+    bool automatic, late, woken, slot_woken, asleep, stopping;
     int refuse, stops;
     size_t room;
 } d;
@@ -238,13 +238,42 @@ static void op_cancel(mproc_backend_t *backend, int slot, mproc_work_t *work) {
     unlock();
 }
 
-static void op_kill(mproc_backend_t *backend, int slot, int code) {
+static void begin_first(int slot) {
+    slot_t *s = &d.slots[slot];
+    if (s->count == 0)
+        return;
+    s->begun = true;
+    s->since_ns = mplat_clock_ns();
+    if (s->works[0]->watch)
+        post(EVENT_STARTED, slot, s->works[0]);
+}
+
+static void move_on(int slot) {
+    slot_t *s = &d.slots[slot];
+    s->since_ns = mplat_clock_ns();
+    if (++s->item < s->works[0]->count)
+        return;
+    end_first(slot, s->works[0]->count, 0, 0, 0);
+    begin_first(slot);
+}
+
+static bool op_kill(mproc_backend_t *backend, int slot, const mproc_work_t *work, uint32_t item, int code) {
+    slot_t *s = &d.slots[slot];
     (void)backend;
     lock();
-    d.slots[slot].kills++;
-    d.slots[slot].kill_code = code;
-    go_down(slot, d.slots[slot].item, code);
+    if (d.late && s->begun && s->works[0] == work)
+        move_on(slot);
+    d.late = false;
+    bool in_time = s->begun && s->works[0] == work && (item == MPROC_ANY_ITEM || item == s->item);
+    if (in_time) {
+        s->kills++;
+        s->kill_code = code;
+        go_down(slot, s->item, code);
+    } else {
+        s->late_kills++;
+    }
     unlock();
+    return in_time;
 }
 
 static void op_poll(mproc_backend_t *backend) {
@@ -416,13 +445,13 @@ void double_all_up(int slots) {
 
 void double_begin(int slot) {
     lock();
-    slot_t *s = &d.slots[slot];
-    if (s->count > 0) {
-        s->begun = true;
-        s->since_ns = mplat_clock_ns();
-        if (s->works[0]->watch)
-            post(EVENT_STARTED, slot, s->works[0]);
-    }
+    begin_first(slot);
+    unlock();
+}
+
+void double_be_late(bool late) {
+    lock();
+    d.late = late;
     unlock();
 }
 
@@ -515,6 +544,13 @@ size_t double_items(int slot, size_t index) {
 int double_kills(int slot) {
     lock();
     int kills = d.slots[slot].kills;
+    unlock();
+    return kills;
+}
+
+int double_late_kills(int slot) {
+    lock();
+    int kills = d.slots[slot].late_kills;
     unlock();
     return kills;
 }

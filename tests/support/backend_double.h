@@ -33,6 +33,10 @@ void double_done(int slot);
 /* The process of the slot is gone: its begun work fails with MPROC_EDIED after `succeeded` items, the others are returned. */
 void double_die(int slot, uint32_t succeeded);
 
+/* From now on the first work that the core would kill, or its item in hand, ends well just before it is killed, and the next
+ * one begins. */
+void double_be_late(bool late);
+
 /* The workers die too often. */
 void double_break(int code);
 
@@ -54,6 +58,7 @@ size_t double_count(int slot);
 int64_t double_first(int slot, size_t index);
 size_t double_items(int slot, size_t index);
 int double_kills(int slot);
+int double_late_kills(int slot); /* for what was over */
 int double_cancels(int slot);
 int double_kill_code(int slot);
 int double_stops(void);

@@ -317,7 +317,7 @@ static void check_kill(const mproc_task_t *task, const mproc_args_t *args, int c
     until_runs(&rig, 0, &job);
     job_send(&rig, 0, &behind);
     test_sleep_ms(20);
-    rig.ops->kill(rig.backend, 0, code);
+    CHECK(rig.ops->kill(rig.backend, 0, &job.work, MPROC_ANY_ITEM, code));
     CHECK_EQ_UINT(rig.ops->room(rig.backend, 0), 0);
     rig_until(&rig, &rig.downs, 1);
     CHECK_EQ_INT(job.finished, 1);
@@ -365,7 +365,7 @@ TEST(local_control, a_kill_fails_at_most_what_runs) {
         rig_flush(&rig, 0, &jobs[COUNT - 1]);
         for (int64_t until = mplat_clock_ns() + round * 3000; mplat_clock_ns() < until;)
             continue;
-        rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+        rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until(&rig, &rig.downs, downs + 1);
         for (int i = 0; i < COUNT; i++) {
             CHECK_EQ_INT(jobs[i].finished + jobs[i].returned, 1);
@@ -411,7 +411,7 @@ TEST(local_control, an_event_may_submit) {
 }
 
 static void kill_slot(rig_t *rig, job_t *job) {
-    rig->ops->kill(rig->backend, job->slot, MPROC_ECANCELLED);
+    rig_kill(rig, job->slot, MPROC_ECANCELLED);
 }
 
 static void send_again(rig_t *rig, job_t *job) {

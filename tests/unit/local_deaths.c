@@ -374,7 +374,7 @@ TEST(local_deaths, a_kill_at_any_moment_of_a_chunk_leaves_whole_records) {
         job_send(&rig, 0, &job);
         for (int64_t until = mplat_clock_ns() + round * 20000; mplat_clock_ns() < until;)
             continue;
-        rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+        rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until_done(&rig, &job);
         if (job.finished > 0) {
             check_squares(&job, job.succeeded < 100 ? job.succeeded : 100);

@@ -368,7 +368,7 @@ TEST(local_hostile, what_was_seen_begun_stays_so) {
     int64_t since = 0;
     CHECK(rig.ops->running(rig.backend, 0, &work, &item, &since));
     CHECK(!rig.ops->revoke(rig.backend, 0, &job.work));
-    rig.ops->kill(rig.backend, 0, MPROC_ETASKTIMEOUT);
+    CHECK(rig.ops->kill(rig.backend, 0, &job.work, 0, MPROC_ETASKTIMEOUT));
     rig_until_done(&rig, &job);
     CHECK_EQ_INT(job.finished, 1);
     CHECK_EQ_INT(job.report.error.code, MPROC_ETASKTIMEOUT);
@@ -450,7 +450,7 @@ TEST(local_hostile, a_worker_that_closes_everything_hangs_nobody) {
         rig_until_done(&rig, &job);
         rig_until_done(&rig, &behind);
         CHECK_EQ_INT(job.finished, 1);
-        rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+        rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until(&rig, &rig.downs, downs + 1);
         until_room(&rig, 0);
         job_free(&job);
@@ -578,7 +578,7 @@ static void scribble_round(rig_t *rig, int64_t seed, int64_t part) {
     for (int64_t end = test_now_ms() + 350; rig->downs == downs && test_now_ms() < end;)
         rig_turn(rig, 10);
     if (rig->downs == downs)
-        rig->ops->kill(rig->backend, 0, MPROC_ECANCELLED); /* as a time-out would */
+        rig_kill(rig, 0, MPROC_ECANCELLED); /* as a time-out would */
     rig_until(rig, &rig->downs, downs + 1);
     CHECK_EQ_INT(first.finished + first.returned, 1);
     for (int i = 0; i < sent; i++) {

@@ -202,7 +202,7 @@ TEST(local_life, the_finalizer_runs_in_each_worker_that_retires) {
     options.finalizer = &life_finalize;
     rig_open(&rig, &options);
     rig_until(&rig, &rig.ups, 3);
-    rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED); /* not in this one */
+    rig_kill(&rig, 0, MPROC_ECANCELLED); /* not in this one */
     rig_until(&rig, &rig.ups, 4);
     stop_gently(&rig, 3);
     CHECK_EQ_INT(rig.planned, 3);
@@ -516,7 +516,7 @@ TEST(local_life, destroy_needs_nobody) {
         if (moment == 3)
             rig.ops->stop(rig.backend, true);
         if (moment == 4)
-            rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+            rig_kill(&rig, 0, MPROC_ECANCELLED);
         int64_t before = test_now_ms();
         rig_close(&rig);
         CHECK(test_now_ms() - before < 1500 * test_time_scale() || test_on_wine());
@@ -547,7 +547,7 @@ TEST(local_life, held_results_outlive_the_pool) {
     }
     REQUIRE_EQ_UINT(rig.hold_count, COUNT);
     holds[0]->release(holds[0]);
-    rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+    rig_kill(&rig, 0, MPROC_ECANCELLED);
     rig_until(&rig, &rig.downs, 1);
     holds[1]->release(holds[1]);
     rig_close(&rig);

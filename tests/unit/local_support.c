@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "encode.h"
+#include "local.h"
 #include "memory.h"
 #include "threads.h"
 #include "value.h"
@@ -146,6 +147,10 @@ void rig_close(rig_t *rig) {
 void rig_turn(rig_t *rig, int timeout_ms) {
     rig->ops->wait(rig->backend, (int64_t)timeout_ms * 1000000);
     rig->ops->poll(rig->backend);
+}
+
+void rig_kill(rig_t *rig, int slot, int code) {
+    mproc_slot_kill(((mproc_local_t *)rig->backend)->slots[slot], code);
 }
 
 static int patience(void) {

@@ -52,6 +52,9 @@ void rig_close(rig_t *rig);
 /* rig_turn waits for events, at most that long, and delivers them. */
 void rig_turn(rig_t *rig, int timeout_ms);
 
+/* rig_kill kills a worker, whatever it is in. */
+void rig_kill(rig_t *rig, int slot, int code);
+
 /* rig_until turns until *counter is at least least, or fails the test. rig_until_done does for a job, rig_until_idle for a number
  * of them. */
 void rig_until(rig_t *rig, const int *counter, int least);

@@ -235,7 +235,7 @@ TEST(local_waiting, the_death_of_a_worker_ends_a_callers_sleep) {
         job_send(&rig, 0, &job);
         REQUIRE_OK(mproc_thread_create(sleep_at_slot, &sleeper, 0, &thread));
         test_sleep_ms(i % 3);
-        rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+        rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until(&rig, &rig.downs, 1);
         CHECK(rig.ops->slot_ready(rig.backend, 0) || rig.ups > 1);
         atomic_store(&sleeper.done, 1);
@@ -261,7 +261,7 @@ TEST(local_waiting, workers_die_while_callers_wait) {
     for (int i = 0; i < DEATHS; i++) {
         job_t job = job_call(&waiting_pause, MPROC_ARGS(INT64_C(200000)), NULL, 0);
         job_send(&rig, 0, &job);
-        rig.ops->kill(rig.backend, 0, MPROC_ECANCELLED);
+        rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until(&rig, &rig.ups, i + 2);
         CHECK_EQ_INT(job.finished + job.returned, 1);
         job_free(&job);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A kill for one request, or for one item of it, meets a worker that has just gone on. */
+#include <string.h>
+
+#include "local.h"
+#include "local_support.h"
+
+/* Runs until it is told to end. */
+MPROC_TASK(kills_patient) {
+    while (!mproc_call_cancelled(call))
+        mplat_sleep_ms(1);
+    return mproc_call_return(call, INT64_C(1));
+}
+
+/* Each item sleeps as many milliseconds as it says, and gives that. */
+MPROC_TASK(kills_sleeps) {
+    const void *input = NULL;
+    size_t size = 0;
+    int64_t ms = 0;
+    mproc_call_input(call, &input, &size);
+    memcpy(&ms, input, sizeof ms);
+    mplat_sleep_ms(ms);
+    return mproc_call_return(call, ms);
+}
+
+static mproc_slot_t *slot_of(rig_t *rig) {
+    return ((mproc_local_t *)rig->backend)->slots[0];
+}
+
+static mproc_channel_t *channel_of(rig_t *rig) {
+    return mproc_slot_line(slot_of(rig))->channel;
+}
+
+static void until_word(_Atomic uint32_t *word, uint32_t value) {
+    int64_t end = test_now_ms() + 20000 * test_time_scale();
+    while (atomic_load(word) != value) {
+        if (test_now_ms() > end)
+            FAIL("the worker does not come to %u", (unsigned)value);
+        test_sleep_ms(1);
+    }
+}
+
+static void until_begun(rig_t *rig, uint32_t number) {
+    until_word(&channel_of(rig)->requests[number].state, mproc_channel_state(number, MPROC_REQUEST_BEGUN));
+}
+
+static bool kill_job(rig_t *rig, const job_t *job, uint32_t item) {
+    return rig->ops->kill(rig->backend, 0, &job->work, item, MPROC_ETASKTIMEOUT);
+}
+
+/* Nobody polls: the first job is over, the second has begun, and the core knows nothing of it. */
+TEST(local_kills, a_kill_for_what_is_over_harms_nobody) {
+    rig_t rig;
+    rig_start(&rig, 1);
+    job_t first = job_call(&kills_patient, NULL, NULL, 0), second = job_call(&kills_patient, NULL, NULL, 0);
+    job_send(&rig, 0, &first);
+    job_send(&rig, 0, &second);
+    until_begun(&rig, 1);
+    rig.ops->cancel(rig.backend, 0, &first.work);
+    until_begun(&rig, 2);
+    CHECK(!kill_job(&rig, &first, MPROC_ANY_ITEM));
+    rig_until_done(&rig, &first);
+    CHECK_EQ_INT(first.succeeded, 1);
+    rig.ops->cancel(rig.backend, 0, &second.work);
+    rig_until_done(&rig, &second);
+    CHECK_EQ_INT(second.succeeded, 1);
+    CHECK_EQ_INT(rig.downs, 0);
+    CHECK(!kill_job(&rig, &second, MPROC_ANY_ITEM)); /* it is not out any more */
+    job_free(&first);
+    job_free(&second);
+    rig_close(&rig);
+}
+
+TEST(local_kills, a_kill_for_an_item_that_is_over_harms_no_other) {
+    static const int64_t items[2] = {0, 60000};
+    rig_t rig;
+    rig_start(&rig, 1);
+    job_t job = job_array(&kills_sleeps, items, 2, sizeof *items, NULL, 0);
+    job.work.watch = true;
+    job_send(&rig, 0, &job);
+    until_begun(&rig, 1);
+    until_word(&channel_of(&rig)->progress.item, 1);
+    CHECK(!kill_job(&rig, &job, 0));
+    rig_turn(&rig, 20);
+    CHECK_EQ_INT(job.finished + rig.downs, 0);
+    CHECK(kill_job(&rig, &job, 1));
+    rig_until_done(&rig, &job);
+    CHECK_EQ_UINT(job.succeeded, 1);
+    CHECK_EQ_UINT(job.failed, 1);
+    CHECK_EQ_INT(job.report.error.item, 1);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+static void halt(rig_t *rig, uint32_t number) {
+    atomic_store(&channel_of(rig)->halted, mproc_channel_state(number, MPROC_REQUEST_BEGUN));
+}
+
+/* Halted in time, as if the system took long to kill: the item ends well, and the next one does not begin. */
+TEST(local_kills, an_item_that_ends_before_its_kill_has_its_result) {
+    static const int64_t items[3] = {50, 0, 0};
+    rig_t rig;
+    rig_start(&rig, 1);
+    job_t job = job_array(&kills_sleeps, items, 3, sizeof *items, NULL, 0);
+    job.work.watch = true;
+    job_send(&rig, 0, &job);
+    until_begun(&rig, 1);
+    halt(&rig, 1);
+    until_word(&channel_of(&rig)->progress.item, 1);
+    test_sleep_ms(50);
+    CHECK_EQ_UINT(atomic_load(&channel_of(&rig)->progress.item), 1);
+    slot_of(&rig)->kill_number = 1;
+    slot_of(&rig)->kill_item = 0;
+    rig_kill(&rig, 0, MPROC_ETASKTIMEOUT);
+    rig_until_done(&rig, &job);
+    CHECK_EQ_UINT(job.succeeded, 1);
+    CHECK_EQ_UINT(job.failed, 0);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_kills, a_halted_worker_begins_no_other_request) {
+    rig_t rig;
+    rig_start(&rig, 1);
+    job_t first = job_call(&kills_patient, NULL, NULL, 0), second = job_call(&kills_patient, NULL, NULL, 0);
+    job_send(&rig, 0, &first);
+    job_send(&rig, 0, &second);
+    until_begun(&rig, 1);
+    halt(&rig, 1);
+    rig.ops->cancel(rig.backend, 0, &first.work);
+    until_word(&channel_of(&rig)->responses[1].state, mproc_channel_state(1, MPROC_RESPONSE_DONE));
+    test_sleep_ms(50);
+    CHECK_EQ_UINT(atomic_load(&channel_of(&rig)->requests[2].state), mproc_channel_state(2, MPROC_REQUEST_READY));
+    CHECK(!kill_job(&rig, &first, MPROC_ANY_ITEM)); /* too late: the worker goes on */
+    until_begun(&rig, 2);
+    rig_until_done(&rig, &first);
+    rig.ops->cancel(rig.backend, 0, &second.work);
+    rig_until_done(&rig, &second);
+    CHECK_EQ_INT(second.succeeded, 1);
+    job_free(&first);
+    job_free(&second);
+    rig_close(&rig);
+}
