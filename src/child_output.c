@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define INLINE_MAX (MPROC_MESSAGE_SMALL - sizeof(mproc_message_header_t))
-#define PART_MAX ((size_t)32768)
 
 static void *grow_heap(mproc_child_room_t *room, size_t capacity) {
     void *grown = mproc_realloc(room->heap, capacity);
@@ -53,7 +52,7 @@ void mproc_child_room_fini(mproc_child_room_t *room) {
 /* ---- sending --------------------------------------------------------------------------------------------------------------- */
 
 static int send_message(mplat_link_t *link, mproc_message_header_t header, const unsigned char *bytes, size_t size) {
-    unsigned char message[sizeof header + PART_MAX];
+    unsigned char message[sizeof header + MPROC_PART_SIZE];
     memcpy(message, &header, sizeof header);
     if (size > 0)
         memcpy(message + sizeof header, bytes, size);
@@ -82,7 +81,7 @@ static int send_in_parts(mplat_link_t *link, const mproc_outcome_t *outcome) {
     mproc_message_header_t header = {MPROC_MESSAGE_OUTCOME, (uint32_t)outcome->kind, outcome->size};
     int err = send_message(link, header, bytes, INLINE_MAX);
     for (size_t sent = INLINE_MAX; err == 0 && sent < outcome->size;) {
-        size_t part = outcome->size - sent < PART_MAX ? outcome->size - sent : PART_MAX;
+        size_t part = outcome->size - sent < MPROC_PART_SIZE ? outcome->size - sent : MPROC_PART_SIZE;
         header = (mproc_message_header_t){MPROC_MESSAGE_PART, 0, part};
         err = send_message(link, header, bytes + sent, part);
         sent += part;

@@ -85,6 +85,15 @@ done:
     return err;
 }
 
+int mproc_launch_failed(int err) {
+    if (err != MPROC_ESYSTEM && err != MPROC_ETIMEDOUT && err != MPROC_ESTATE && err != MPROC_ECLOSED &&
+        err != MPROC_EMALFORMED)
+        return err;
+    mproc_error_t error = *mproc_last_error();
+    error.code = MPROC_ESPAWN;
+    return mproc_fail_error(&error);
+}
+
 int mproc_launch(const mplat_spawn_options_t *options, mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
                  mplat_link_t **out_link) {
     *out_system = NULL;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "launch.h"
 #include "local.h"
 #include "memory.h"
 #include "memory_kills.h"
@@ -86,7 +87,7 @@ int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
     reset(local, slot);
     int err = mproc_line_create(&line);
     if (err != MPROC_OK)
-        return err;
+        return mproc_launch_failed(err);
     fill_channel(local, slot, line->channel);
     err = mproc_plan_launch(&local->plan, &bootstrap, &slot->process, &slot->link);
     if (err == MPROC_OK)
@@ -96,7 +97,7 @@ int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
         err = mproc_fail_system(MPROC_ESPAWN, "Cannot watch worker %d", slot->index);
     if (err != MPROC_OK) {
         undo(local, slot, line);
-        return err;
+        return mproc_launch_failed(err);
     }
     slot->pid = mplat_process_pid(slot->process);
     slot->stage = MPROC_SLOT_STARTING;

@@ -76,6 +76,7 @@ int mproc_process_create(const mproc_process_options_t *options, mproc_process_t
     process->creator = mplat_self_pid();
     process->daemon = decide_daemon(&checked);
     err = mproc_plan_init(&process->plan, &checked);
+    process->inbox.max_size = process->plan.values.max_size;
     if (err == MPROC_OK)
         err = mproc_process_identify(process, checked.name);
     if (err != MPROC_OK) {

@@ -3,8 +3,18 @@
 #include "process_inbox.h"
 
 #include "memory.h"
+#include "scan.h"
 
 #include <string.h>
+
+/* The outcome came, but not into memory: what follows of it is dropped. */
+static bool is_dropped(const mproc_inbox_t *inbox) {
+    return inbox->no_memory || inbox->too_big;
+}
+
+size_t mproc_inbox_max_size(const mproc_inbox_t *inbox) {
+    return mproc_limits_complete(&(mproc_value_limits_t){.max_size = inbox->max_size}).max_size;
+}
 
 static void take_all(mproc_inbox_t *inbox, const unsigned char *bytes, size_t size) {
     if (!mproc_buffer_append(&inbox->data, bytes, size))
@@ -15,7 +25,7 @@ static void take_all(mproc_inbox_t *inbox, const unsigned char *bytes, size_t si
 
 static void take_outcome(mproc_inbox_t *inbox, const mproc_message_header_t *header, const unsigned char *bytes,
                          size_t size, mplat_handle_t *handles, size_t handle_count) {
-    bool again = inbox->has_outcome || inbox->gathering || inbox->no_memory;
+    bool again = inbox->has_outcome || inbox->gathering || is_dropped(inbox);
     bool in_segment = handle_count == 1 && size == 0 && header->size > 0 && header->size <= SIZE_MAX;
     if (again || header->kind > MPROC_OUTCOME_FAILED || size > header->size || (handle_count > 0 && !in_segment)) {
         inbox->malformed = true;
@@ -23,6 +33,10 @@ static void take_outcome(mproc_inbox_t *inbox, const mproc_message_header_t *hea
     }
     inbox->kind = (mproc_outcome_kind_t)header->kind;
     inbox->size = header->size;
+    inbox->too_big =
+        header->size > (header->kind == MPROC_OUTCOME_FAILED ? MPROC_REPORT_SIZE_MAX : mproc_inbox_max_size(inbox));
+    if (inbox->too_big)
+        return;
     if (!in_segment) {
         mproc_buffer_init(&inbox->data, NULL);
         take_all(inbox, bytes, size);
@@ -37,7 +51,10 @@ static void take_outcome(mproc_inbox_t *inbox, const mproc_message_header_t *hea
 }
 
 static void take_part(mproc_inbox_t *inbox, const unsigned char *bytes, size_t size) {
-    if (inbox->no_memory)
+    /* The first piece came with the outcome itself, and the last may be short. */
+    if (++inbox->parts > inbox->size / MPROC_PART_SIZE + 2)
+        inbox->malformed = true;
+    if (inbox->malformed || is_dropped(inbox))
         return;
     if (!inbox->gathering || size == 0 || size > inbox->size - inbox->data.size) {
         inbox->malformed = true;

@@ -28,18 +28,28 @@ typedef struct mproc_message_header {
 /* A message up to this never blocks its sender, so larger outcomes travel in a segment. */
 #define MPROC_MESSAGE_SMALL 4096
 
-/* What has come from one child. All zero at first. */
+/* Bytes in every part of an outcome but the last: it does not take more messages than its size is worth. */
+#define MPROC_PART_SIZE ((size_t)32768)
+
+/* A failed task's report is no larger; the child cuts one that would be. */
+#define MPROC_REPORT_SIZE_MAX ((size_t)1 << 20)
+
+/* What has come from one child. All zero at first, but for max_size. */
 typedef struct mproc_inbox {
+    size_t
+        max_size; /* of values.max_size: the child does not decide how much memory a result takes here; 0: the default */
     bool has_outcome; /* the whole of it */
     mproc_outcome_kind_t kind;
     uint64_t size;  /* of the outcome as announced */
     bool gathering; /* some parts are missing */
+    uint64_t parts; /* that have come */
     mproc_buffer_t data;
     mplat_segment_t *segment;
     mplat_crash_t *crash; /* NULL: none */
     bool closed;          /* nothing more is read */
     bool malformed;       /* something came that no mproc sends: nothing is read any more */
     bool no_memory;       /* an outcome came for which there was no room */
+    bool too_big;         /* an outcome was announced that is above max_size: none of it is taken */
 } mproc_inbox_t;
 
 /* mproc_inbox_take takes one message and all handles that came with it. Whatever is wrong with it is noted in the inbox. */
@@ -48,6 +58,9 @@ void mproc_inbox_take(mproc_inbox_t *inbox, const void *data, size_t size, mplat
 
 /* mproc_inbox_outcome is the complete outcome; false while there is none. Its bytes belong to the inbox. */
 bool mproc_inbox_outcome(const mproc_inbox_t *inbox, mproc_outcome_t *out_outcome);
+
+/* mproc_inbox_max_size is max_size, or its default. */
+size_t mproc_inbox_max_size(const mproc_inbox_t *inbox);
 
 void mproc_inbox_fini(mproc_inbox_t *inbox);
 

@@ -32,7 +32,8 @@ static int report_failure(const mproc_process_t *process, const mproc_outcome_t 
     int err = MPROC_ENOMEM;
     if (outcome->size > 0)
         err = mproc_report_decode(outcome->data, outcome->size, report);
-    mproc_error_t error = base_report(process, MPROC_ENOMEM, "The task failed, and had no memory left to say why");
+    mproc_error_t error =
+        base_report(process, MPROC_ENOMEM, "The task failed, and there was no memory left to say why");
     if (err == MPROC_EMALFORMED)
         error = base_report(process, MPROC_EMALFORMED, "The task failed, and the child's report of it is damaged");
     if (err == MPROC_OK && report->error.code != MPROC_OK) {
@@ -117,10 +118,15 @@ static int report_malformed(const mproc_process_t *process, mproc_report_t *repo
     return mproc_report_set(report, &error);
 }
 
+/* Said so, if not always why. */
+static bool task_failed(const mproc_process_t *process) {
+    const mproc_inbox_t *inbox = &process->inbox;
+    return inbox->kind == MPROC_OUTCOME_FAILED && (inbox->has_outcome || inbox->no_memory || inbox->too_big);
+}
+
 bool mproc_process_failed(const mproc_process_t *process) {
-    bool task_failed = process->inbox.has_outcome && process->inbox.kind == MPROC_OUTCOME_FAILED;
     bool fine = process->exit.how == MPROC_EXIT_EXITED && process->exit.code == 0;
-    return process->inbox.malformed || task_failed || !fine;
+    return process->inbox.malformed || task_failed(process) || !fine;
 }
 
 int mproc_process_make_report(const mproc_process_t *process, mproc_report_t *report) {
@@ -129,7 +135,8 @@ int mproc_process_make_report(const mproc_process_t *process, mproc_report_t *re
         return report_malformed(process, report);
     if (process->exit.how == MPROC_EXIT_CRASHED)
         return report_crash(process, report);
-    if (mproc_inbox_outcome(&process->inbox, &outcome) && outcome.kind == MPROC_OUTCOME_FAILED)
+    (void)mproc_inbox_outcome(&process->inbox, &outcome);
+    if (task_failed(process))
         return report_failure(process, &outcome, report);
     return report_death(process, report);
 }

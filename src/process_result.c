@@ -75,6 +75,12 @@ static int await_outcome(mproc_process_t *process, int64_t timeout_ms, mproc_out
     if (process->inbox.no_memory)
         return mproc_fail(MPROC_ENOMEM, "No memory for the result of process '%s' (%llu bytes)", process->name,
                           (unsigned long long)process->inbox.size);
+    if (process->inbox.too_big && process->inbox.kind != MPROC_OUTCOME_FAILED)
+        return mproc_fail(
+            MPROC_ETOOBIG,
+            "The result of process '%s' takes %llu bytes, more than %zu: raise options.values.max_size to "
+            "accept it",
+            process->name, (unsigned long long)process->inbox.size, mproc_inbox_max_size(&process->inbox));
     if (process->inbox.malformed || !mproc_inbox_outcome(&process->inbox, out_outcome) ||
         out_outcome->kind == MPROC_OUTCOME_FAILED)
         return fail_without_result(process);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process_start.c: start: a plan becomes a running child. The spawn itself is plan.c's, the child's side is child.c. */
 #include "init.h"
+#include "launch.h"
 #include "memory_kills.h"
 #include "monitor.h"
 #include "process_object.h"
@@ -60,6 +61,7 @@ int mproc_process_start(mproc_process_t *process) {
     }
     if (err == MPROC_OK)
         err = launch(process, &system, &link);
+    err = mproc_launch_failed(err);
 
     mproc_processes_lock();
     if (err == MPROC_OK)

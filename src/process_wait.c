@@ -26,16 +26,21 @@ static void condemn(mproc_process_t *process) {
     (void)mplat_process_signal(process->system, MPLAT_SIGNAL_KILL);
 }
 
-/* Takes all that has come. A child that sends what no mproc sends has lost our trust and is killed: so this is not without
- * end, however much it sends. */
-static void take_messages(mproc_process_t *process) {
+/* A look takes the lock from all other processes, so a child with much to send is looked at often. */
+#define MESSAGES_PER_LOOK 16
+
+/* Takes what has come; false when there may be more. A child that sends what no mproc sends, or in more messages than its
+ * outcome is worth, has lost our trust and is killed: so there is an end to it, however much it sends. */
+static bool take_messages(mproc_process_t *process) {
     static unsigned char message[MPLAT_LINK_MESSAGE_MAX]; /* guarded by the lock */
     mplat_handle_t handles[MPLAT_LINK_HANDLES_MAX];
-    while (!process->inbox.closed) {
+    for (int taken = 0; !process->inbox.closed; taken++) {
+        if (taken == MESSAGES_PER_LOOK)
+            return false;
         size_t size = 0, handle_count = 0;
         int err = mplat_link_receive(process->link, message, sizeof message, &size, handles, &handle_count, 0);
         if (err == MPLAT_ETIMEDOUT)
-            return;
+            break;
         if (err == MPLAT_EMALFORMED || err == MPLAT_ETOOBIG)
             condemn(process);
         else if (err != 0)
@@ -45,6 +50,7 @@ static void take_messages(mproc_process_t *process) {
         if (process->inbox.malformed && !process->inbox.closed)
             condemn(process);
     }
+    return true;
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------------- */
@@ -65,8 +71,8 @@ void mproc_process_refresh(mproc_process_t *process) {
         return;
     /* First the end, then the messages: nothing can come after the end. */
     bool ended = mplat_process_wait(process->system, 0) == 0;
-    take_messages(process);
-    if (ended && mplat_process_exit(process->system, &system) == 0 && system.kind != MPLAT_EXIT_RUNNING)
+    bool all = take_messages(process);
+    if (ended && all && mplat_process_exit(process->system, &system) == 0 && system.kind != MPLAT_EXIT_RUNNING)
         note_end(process, &system);
 }
 

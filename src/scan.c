@@ -158,7 +158,7 @@ typedef struct scanner {
     uint64_t left[MPROC_DEPTH_MAX]; /* values each of them still needs */
 } scanner_t;
 
-static mproc_value_limits_t effective(const mproc_value_limits_t *limits) {
+mproc_value_limits_t mproc_limits_complete(const mproc_value_limits_t *limits) {
     mproc_value_limits_t result = limits != NULL ? *limits : (mproc_value_limits_t){0, 0, 0};
     if (result.max_depth == 0)
         result.max_depth = DEFAULT_DEPTH;
@@ -237,7 +237,7 @@ static int scan_one(scanner_t *scanner) {
 int mproc_scan(const void *data, size_t size, const mproc_value_limits_t *limits, mproc_shape_t *out_shape) {
     scanner_t scanner;
     *out_shape = (mproc_shape_t){0, 0, 0};
-    scanner.limits = effective(limits);
+    scanner.limits = mproc_limits_complete(limits);
     if (size > scanner.limits.max_size)
         return mproc_fail(MPROC_ETOOBIG, "The value takes %zu bytes, more than %zu: raise max_size to accept it", size,
                           scanner.limits.max_size);

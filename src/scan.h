@@ -22,6 +22,9 @@ typedef struct mproc_shape {
  * limit. */
 int mproc_scan(const void *data, size_t size, const mproc_value_limits_t *limits, mproc_shape_t *out_shape);
 
+/* mproc_limits_complete puts the defaults where a member is 0, and everywhere for NULL. */
+mproc_value_limits_t mproc_limits_complete(const mproc_value_limits_t *limits);
+
 /* mproc_scan_utf8 tells whether size bytes are UTF-8 (RFC 3629) from end to end. */
 bool mproc_scan_utf8(const void *text, size_t size);
 

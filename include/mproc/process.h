@@ -75,8 +75,9 @@ typedef struct mproc_process_options {
         *cpus; /* numbers of the processors it may use; default all the parent may. Start fails with MPROC_ENOTSUP on a
                         system that cannot, such as strict POSIX */
     size_t cpu_count;
-    int64_t deadline_ms;         /* from start; then it is killed, and its exit says MPROC_EXIT_DEADLINE. 0: none */
-    mproc_value_limits_t values; /* of the arguments in the child and of the result here */
+    int64_t deadline_ms; /* from start; then it is killed, and its exit says MPROC_EXIT_DEADLINE. 0: none */
+    mproc_value_limits_t
+        values; /* of the arguments in the child and of the result here; max_size is that of raw results too */
 } mproc_process_options_t;
 
 /* All defaults. */
@@ -95,8 +96,9 @@ typedef struct mproc_process_options {
 MPROC_API int mproc_process_create(const mproc_process_options_t *options, mproc_process_t **out_process);
 
 /* Starts it, once only. Returns when the system runs the program; it does not wait for the target.
- * MPROC_ESTATE on a second start; MPROC_ESPAWN when the system refuses, with its reason in os_code: the process is then as
- * before and may be started again. */
+ * MPROC_ESPAWN when the system refuses a process, a handle, a file of options or memory to share, with its reason in os_code;
+ * MPROC_ENOMEM; MPROC_ENOTSUP for an option it lacks; MPROC_ETOOBIG when names do not fit a start message: the process is then as
+ * before and may be started again. MPROC_ESTATE on a second start. */
 MPROC_API int mproc_process_start(mproc_process_t *process);
 
 /* Waits until it has ended; again and again gives MPROC_OK. MPROC_ETIMEDOUT; MPROC_ESTATE before start, after close, and in
@@ -141,10 +143,12 @@ MPROC_API const mproc_error_t *mproc_process_error(mproc_process_t *process);
 
 /* Waits for the end and gives the value the target returned; it belongs to the process until destroy. NIL when it returned
  * none. MPROC_ETIMEDOUT; MPROC_ETASK when the target failed, MPROC_EDIED when it died (mproc_last_error has the report);
- * MPROC_ESTATE when options.result was not set; MPROC_ETYPE when the target returned raw bytes. */
+ * MPROC_ESTATE when options.result was not set; MPROC_ETYPE when the target returned raw bytes; MPROC_ETOOBIG when the result is
+ * above a limit of options.values. */
 MPROC_API int mproc_process_result(mproc_process_t *process, int64_t timeout_ms, const mproc_value_t **out_value);
 
-/* The same for a raw result, made with mproc_call_reserve. MPROC_ETYPE when the target returned a value. */
+/* The same for a raw result, made with mproc_call_reserve. MPROC_ETYPE when the target returned a value; MPROC_ETOOBIG above
+ * options.values.max_size. */
 MPROC_API int mproc_process_result_bytes(mproc_process_t *process, int64_t timeout_ms, const void **out_data,
                                          size_t *out_size);
 

@@ -51,6 +51,17 @@ MPROC_TASK(options_allocate) {
     return mproc_call_return(call, "allowed");
 }
 
+MPROC_TASK(options_fill) {
+    int64_t size = 0;
+    void *data = NULL;
+    int err = mproc_call_args(call, "x", &size);
+    if (err == MPROC_OK)
+        err = mproc_call_reserve(call, (size_t)size, &data);
+    if (err == MPROC_OK)
+        memset(data, 7, (size_t)size);
+    return err;
+}
+
 MPROC_TASK(options_burn) {
     volatile unsigned number = 1;
     while (number != 0)
@@ -298,6 +309,29 @@ TEST(process_options, memory_limit_is_kept) {
                                                                 .limits = {.memory_bytes = 256 << 20},
                                                                 .result = true});
     CHECK_EQ_STR(result_repr(process), "'refused'");
+    mproc_process_destroy(process);
+}
+
+/* Of a result that comes in parts on one system, and as a handle on another. */
+TEST(process_options, result_above_its_limit_is_refused_by_name) {
+    const void *data = NULL;
+    size_t size = 0;
+    mproc_process_t *process = ended(&(mproc_process_options_t){
+        .target = &options_fill, .args = MPROC_ARGS(1000000), .result = true, .values = {.max_size = 999999}});
+    CHECK_ERR(mproc_process_result_bytes(process, LONG_MS, &data, &size), MPROC_ETOOBIG);
+    CHECK(data == NULL && size == 0);
+    CHECK_HAS_STR(mproc_last_error()->message, "1000000 bytes, more than 999999: raise options.values.max_size");
+    CHECK_HAS_STR(repr_of(process), "exitcode=0>");
+    mproc_process_destroy(process);
+}
+
+TEST(process_options, result_at_its_limit_arrives) {
+    const void *data = NULL;
+    size_t size = 0;
+    mproc_process_t *process = started(&(mproc_process_options_t){
+        .target = &options_fill, .args = MPROC_ARGS(1000000), .result = true, .values = {.max_size = 1000000}});
+    CHECK_OK(mproc_process_result_bytes(process, LONG_MS, &data, &size));
+    CHECK_EQ_UINT(size, 1000000);
     mproc_process_destroy(process);
 }
 

@@ -216,7 +216,7 @@ TEST(process_fake, full_handle_table_leaves_nothing) {
 TEST(process_fake, child_that_does_not_take_its_message_is_killed) {
     begin();
     fake_fail(FAKE_LINK_SEND, 1, MPLAT_ETIMEDOUT, 0);
-    check_start_fails(MPROC_ETIMEDOUT, "arguments");
+    check_start_fails(MPROC_ESPAWN, "arguments");
     CHECK_EQ_UINT(fake_child_signalled(fake_child(0), MPLAT_SIGNAL_KILL), 1);
     finish();
 }
@@ -230,6 +230,32 @@ TEST(process_fake, child_that_dies_before_it_reads_is_told_by_its_exit) {
     CHECK_OK(mproc_process_exit(process, &exit));
     CHECK_EQ_INT(exit.how, MPROC_EXIT_CRASHED);
     mproc_process_destroy(process);
+    finish();
+}
+
+static void check_refused_start(fake_call_t call, mproc_process_options_t options, int code, int expected) {
+    mproc_process_t *process = NULL;
+    options.target = &fake_task;
+    fake_fail(call, 1, code, 24);
+    REQUIRE_OK(mproc_process_create(&options, &process));
+    CHECK_ERR(mproc_process_start(process), expected);
+    CHECK_EQ_INT(mproc_last_error()->os_code, 24);
+    fake_next_child(leaves);
+    CHECK_OK(mproc_process_start(process));
+    CHECK_OK(mproc_process_join(process, 1000));
+    mproc_process_destroy(process);
+}
+
+TEST(process_fake, whatever_the_system_refuses_a_start_is_one_error) {
+    static const unsigned char input[8192];
+    mproc_process_options_t timed = {.deadline_ms = 100000}, large = {.input = input, .input_size = sizeof input};
+    begin();
+    check_refused_start(FAKE_WATCH_CREATE, timed, MPLAT_ENOHANDLES, MPROC_ESPAWN);
+    check_refused_start(FAKE_SEGMENT_CREATE, large, MPLAT_ENOHANDLES, MPROC_ESPAWN);
+    check_refused_start(FAKE_SEGMENT_CREATE, large, MPLAT_ESYSTEM, MPROC_ESPAWN);
+    check_refused_start(FAKE_LINK_SEND, large, MPLAT_ESYSTEM, MPROC_ESPAWN);
+    check_refused_start(FAKE_SEGMENT_CREATE, large, MPLAT_ENOMEM, MPROC_ENOMEM);
+    check_refused_start(FAKE_SPAWN, large, MPLAT_ENOTSUP, MPROC_ENOTSUP);
     finish();
 }
 
@@ -383,6 +409,44 @@ TEST(process_fake, parts_are_put_together) {
     REQUIRE_OK(mproc_process_result_bytes(process, 1000, &data, &size));
     REQUIRE_EQ_UINT(size, 5);
     CHECK_EQ_MEM(data, "abcde", 5);
+    mproc_process_destroy(process);
+    finish();
+}
+
+TEST(process_fake, result_above_its_limit_is_refused_by_name) {
+    static const wire_t first = WIRE(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_BYTES, 5, 'a', 'b'),
+                        second = WIRE(MPROC_MESSAGE_PART, 0, 3, 'c', 'd', 'e');
+    static const fake_step_t steps[] = {FAKE_RECEIVE, FAKE_SEND(&first, WIRE_SIZE(2)), FAKE_SEND(&second, WIRE_SIZE(3)),
+                                        FAKE_EXIT(0)};
+    const void *data = NULL;
+    size_t size = 0;
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){.result = true, .values = {.max_size = 4}}, steps);
+    CHECK_ERR(mproc_process_result_bytes(process, 1000, &data, &size), MPROC_ETOOBIG);
+    CHECK_HAS_STR(mproc_last_error()->message, "takes 5 bytes, more than 4: raise options.values.max_size");
+    CHECK_EQ_UINT(fake_child_signalled(fake_child(0), MPLAT_SIGNAL_KILL), 0);
+    mproc_process_destroy(process);
+    finish();
+}
+
+#define FLOOD 40
+
+TEST(process_fake, one_look_takes_few_messages_and_the_next_goes_on) {
+    static const wire_t first = WIRE(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_BYTES, FLOOD * MPROC_PART_SIZE, 'a'),
+                        part = WIRE(MPROC_MESSAGE_PART, 0, 1, 'b');
+    static fake_step_t steps[FLOOD + 3] = {FAKE_RECEIVE, FAKE_SEND(&first, WIRE_SIZE(1))};
+    mproc_exit_t exit;
+    for (int i = 2; i < FLOOD + 2; i++)
+        steps[i] = (fake_step_t)FAKE_SEND(&part, WIRE_SIZE(1));
+    steps[FLOOD + 2] = (fake_step_t)FAKE_EXIT(0);
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){.result = true}, steps);
+    CHECK(mproc_process_is_alive(process));
+    CHECK(fake_call_count(FAKE_LINK_RECEIVE) < FLOOD / 2);
+    CHECK_OK(mproc_process_join(process, 1000));
+    CHECK(fake_call_count(FAKE_LINK_RECEIVE) > FLOOD);
+    CHECK_OK(mproc_process_exit(process, &exit));
+    CHECK_EQ_INT(exit.how, MPROC_EXIT_EXITED);
     mproc_process_destroy(process);
     finish();
 }

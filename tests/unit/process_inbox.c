@@ -159,6 +159,54 @@ TEST(inbox, part_too_many_or_empty_is_malformed) {
     finish();
 }
 
+TEST(inbox, more_parts_than_the_outcome_is_worth_are_malformed) {
+    begin();
+    take(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_BYTES, 2 * MPROC_PART_SIZE, "a", 1);
+    for (int i = 0; i < 4; i++)
+        take(MPROC_MESSAGE_PART, 0, 1, "b", 1);
+    CHECK(!inbox.malformed);
+    take(MPROC_MESSAGE_PART, 0, 1, "c", 1);
+    check_malformed();
+    finish();
+}
+
+static void check_too_big(uint64_t size) {
+    mproc_outcome_t outcome;
+    CHECK(inbox.too_big && !inbox.malformed && !inbox.gathering);
+    CHECK(!mproc_inbox_outcome(&inbox, &outcome));
+    CHECK_EQ_UINT(inbox.size, size);
+    CHECK_EQ_UINT(mproc_memory_live(), 0);
+    take(MPROC_MESSAGE_PART, 0, 1, "b", 1); /* dropped, so that the child can end */
+    CHECK(!inbox.malformed);
+    CHECK_EQ_UINT(mproc_memory_live(), 0);
+    finish();
+}
+
+TEST(inbox, outcome_above_the_limit_is_not_taken) {
+    begin();
+    inbox.max_size = 10;
+    take(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_BYTES, 11, "abc", 3);
+    check_too_big(11);
+    begin();
+    take(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_VALUE, ((uint64_t)1 << 30) + 1, "abc", 3);
+    check_too_big(((uint64_t)1 << 30) + 1);
+    begin();
+    take(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_FAILED, MPROC_REPORT_SIZE_MAX + 1, "abc", 3);
+    check_too_big(MPROC_REPORT_SIZE_MAX + 1);
+    begin();
+    inbox.max_size = 10;
+    take_segment(11, 1);
+    check_too_big(11);
+}
+
+TEST(inbox, outcome_at_the_limit_is_taken) {
+    begin();
+    inbox.max_size = 3;
+    take(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_BYTES, 3, "abc", 3);
+    check_outcome(MPROC_OUTCOME_BYTES, "abc");
+    finish();
+}
+
 TEST(inbox, crash_arrives_once) {
     static const mplat_crash_t crash = {.code = 11, .frame_count = 3};
     struct {
