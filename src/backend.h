@@ -73,6 +73,7 @@ typedef struct mproc_reply {
     const void *data; /* CALL: the outcome's bytes. Chunks without output: a record for each succeeded item */
     size_t size;
     mproc_hold_t *hold; /* NULL: data is valid during the event only; else the core releases it */
+    int64_t begun_ns;   /* when the slot began it (mplat_clock_ns); 0: not known (it is where a trace is written) */
     int64_t run_ns;     /* time the slot spent in the tasks; 0: not measured (single tasks are, now and then) */
 } mproc_reply_t;
 

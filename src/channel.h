@@ -58,12 +58,14 @@ static inline bool mproc_channel_unused(uint32_t state, uint32_t number) {
     return state == 0 || (state - before <= 2u);
 }
 
+enum { MPROC_CLOCK_NONE = 0, MPROC_CLOCK_TIME, MPROC_CLOCK_BEGIN /* and say when it began: for a trace */ };
+
 typedef struct mproc_request_slot {
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t state;
     uint32_t task; /* the registry's number */
     uint8_t kind;  /* mproc_work_kind_t */
     uint8_t watch; /* stamp every item */
-    uint8_t clock; /* measure the time of the whole */
+    uint8_t clock; /* MPROC_CLOCK_…: measure the time of the whole */
     uint8_t reserved;
     uint32_t count;
     uint32_t item_size;
@@ -134,6 +136,8 @@ typedef struct mproc_channel {
 
     alignas(MPROC_CACHE_LINE) mproc_request_slot_t requests[MPROC_CHANNEL_SLOTS];
     mproc_response_slot_t responses[MPROC_CHANNEL_SLOTS];
+    _Atomic int64_t
+        begun_ns[MPROC_CHANNEL_SLOTS]; /* of requests with MPROC_CLOCK_BEGIN; of others no page is touched */
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t crashed; /* crash is complete */
     mplat_crash_t crash;
     alignas(MPROC_CACHE_LINE) unsigned char request_arena[MPROC_CHANNEL_ARENA];

@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "platform/platform.h"
 #include "schedule.h"
+#include "trace.h"
 
 #define SHORT_UNIT_NS 20000
 
@@ -135,6 +136,7 @@ void mproc_core_pump(mproc_pool_t *pool, const mproc_result_t *awaited) {
         return;
     pool->ops->poll(pool->backend);
     mproc_schedule_run(pool, awaited);
+    mproc_trace_count(pool);
 }
 
 void mproc_core_wake(mproc_pool_t *pool) {

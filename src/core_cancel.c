@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "platform/platform.h"
 #include "schedule.h"
+#include "trace.h"
 
 /* ---- what runs ----------------------------------------------------------------------------------------------------------- */
 
@@ -186,6 +187,8 @@ static void run_timer(mproc_pool_t *pool, mproc_timer_t *timer, int64_t now_ns) 
         retry_now(pool, &MPROC_OWNER(timer, mproc_rare_t, retry)->job->unit);
     } else if (timer->kind == MPROC_TIMER_DEADLINE) {
         mproc_core_cancel(pool, MPROC_OWNER(timer, mproc_rare_t, deadline)->job, MPROC_ETASKTIMEOUT, now_ns);
+    } else if (timer->kind == MPROC_TIMER_TRACE) {
+        mproc_trace_flush(pool);
     }
 }
 

@@ -97,8 +97,7 @@ static void on_finished(void *context, int slot, mproc_work_t *work, const mproc
     mproc_lane_t *lane = pool->lanes[slot];
     mproc_unit_t *unit = (mproc_unit_t *)work;
     lane->finished = ++pool->finished;
-    if (pool->trace != NULL)
-        mproc_trace_work(pool->trace, lane, work, reply);
+    mproc_trace_work(pool, lane, work, reply);
     if (reply->run_ns > 0)
         mproc_lane_measured(pool, lane, reply->run_ns);
     mproc_lane_left(pool, unit);
@@ -145,16 +144,14 @@ static void on_started(void *context, int slot, mproc_work_t *work) {
 static void on_slot_up(void *context, int slot, int64_t pid) {
     mproc_pool_t *pool = context;
     mproc_lane_up(pool, pool->lanes[slot], pid);
-    if (pool->trace != NULL)
-        mproc_trace_slot(pool->trace, slot, pid, true);
+    mproc_trace_slot_up(pool, slot, pid);
     mproc_notice_hook(pool, MPROC_POOL_WORKER_UP, slot, pid, NULL);
     mproc_core_changed(pool);
 }
 
 static void on_slot_down(void *context, int slot, int64_t pid, const mproc_report_t *error) {
     mproc_pool_t *pool = context;
-    if (pool->trace != NULL)
-        mproc_trace_slot(pool->trace, slot, pid, false);
+    mproc_trace_slot_down(pool, slot, pid, error == NULL ? NULL : &error->error);
     mproc_notice_hook(pool, MPROC_POOL_WORKER_DOWN, slot, pid, error == NULL ? NULL : &error->error);
     mproc_lane_down(pool, pool->lanes[slot]);
     mproc_core_changed(pool);

@@ -8,6 +8,7 @@
 #include "process_list.h"
 #include "registry.h"
 #include "report.h"
+#include "trace_file.h"
 
 #include <mproc/task.h>
 #include <mproc/version.h>
@@ -67,6 +68,7 @@ void mproc_fini(void) {
         return;
     atomic_store(&ending, true);
     mproc_pools_fini();
+    mproc_trace_files_fini();
     mproc_processes_end();
     mproc_error_thread_fini();
 }

@@ -172,6 +172,7 @@ static void run(mproc_inline_t *inlined) {
         run_call(inlined);
     else
         run_chunk(inlined);
+    inlined->reply.begun_ns = inlined->since_ns;
     inlined->reply.run_ns = mplat_clock_ns() - inlined->since_ns;
 }
 

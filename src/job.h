@@ -68,7 +68,14 @@ enum {
 typedef struct mproc_map mproc_map_t;
 
 /* What is to happen to a job when its time comes. */
-enum { MPROC_TIMER_DEADLINE, MPROC_TIMER_RETRY, MPROC_TIMER_PART, MPROC_TIMER_LANE, MPROC_TIMER_PROGRESS };
+enum {
+    MPROC_TIMER_DEADLINE,
+    MPROC_TIMER_RETRY,
+    MPROC_TIMER_PART,
+    MPROC_TIMER_LANE,
+    MPROC_TIMER_PROGRESS,
+    MPROC_TIMER_TRACE
+};
 
 /* Something the pool's thread is to tell the user, in order. */
 typedef struct mproc_notice {

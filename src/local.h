@@ -259,6 +259,9 @@ void mproc_slot_forget(mproc_slot_t *slot, mproc_sent_t *sent);
 /* mproc_slot_take_plain copies the first elements of a work's plain output to where the core wants them. */
 void mproc_slot_take_plain(mproc_slot_t *slot, const mproc_sent_t *sent, uint32_t count);
 
+/* mproc_slot_begun is when the worker says that it began a request, for a trace; 0 when it says nothing that can be. */
+int64_t mproc_slot_begun(const mproc_local_t *local, mproc_slot_t *slot, const mproc_sent_t *sent);
+
 /* mproc_slot_return gives a work back as not begun. */
 void mproc_slot_return(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent);
 

@@ -36,6 +36,7 @@ static void fail_running(mproc_local_t *local, mproc_slot_t *slot, uint32_t head
     mproc_reply_t reply = {0};
     mproc_answer_t answer = {0};
     salvage(local, slot, head, sent, &reply, &answer);
+    reply.begun_ns = mproc_slot_begun(local, slot, sent);
     mproc_slot_explain(slot, reply.failed > 0 ? work->task : NULL, work->first + reply.succeeded, report);
     reply.failure = reply.failed > 0 ? report : NULL;
     local->stats.bytes_out += work->output != NULL ? (uint64_t)work->output_size * reply.succeeded : reply.size;

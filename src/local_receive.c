@@ -107,6 +107,13 @@ static void note_response_room(mproc_slot_t *slot, const mproc_answer_t *answer)
         slot->large_result = 0;
 }
 
+int64_t mproc_slot_begun(const mproc_local_t *local, mproc_slot_t *slot, const mproc_sent_t *sent) {
+    if (local->options.trace == NULL)
+        return 0;
+    int64_t begun = atomic_load(&mproc_slot_line(slot)->channel->begun_ns[sent - slot->sent]);
+    return begun >= slot->started_ns && begun <= mplat_clock_ns() ? begun : 0;
+}
+
 static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent, mproc_answer_t *answer) {
     mproc_work_t *work = sent->work;
     mproc_report_t report;
@@ -116,6 +123,7 @@ static void deliver(mproc_local_t *local, mproc_slot_t *slot, mproc_sent_t *sent
         .outcome = (mproc_outcome_kind_t)answer->slot.outcome,
         .data = answer->data,
         .size = (size_t)answer->slot.size,
+        .begun_ns = mproc_slot_begun(local, slot, sent),
         .run_ns = answer->slot.run_ns,
     };
     if (work->output != NULL)

@@ -66,11 +66,22 @@ static int place_payload(mproc_local_t *local, mproc_slot_t *slot, const mproc_w
     return MPROC_OK;
 }
 
-static void describe(const mproc_slot_t *slot, const mproc_work_t *work, mproc_request_slot_t *request) {
+/* A trace has the time of each task; else single ones are measured now and then. */
+static uint8_t clock_of(const mproc_local_t *local, const mproc_slot_t *slot, const mproc_work_t *work) {
+    if (local->options.trace != NULL)
+        return MPROC_CLOCK_BEGIN;
+    return work->kind != MPROC_WORK_CALL || slot->tail % CLOCK_EVERY == 1 ? MPROC_CLOCK_TIME : MPROC_CLOCK_NONE;
+}
+
+static void describe(const mproc_local_t *local, mproc_slot_t *slot, const mproc_work_t *work,
+                     mproc_request_slot_t *request) {
     request->task = (uint32_t)mproc_registry_number(work->task);
     request->kind = (uint8_t)work->kind;
     request->watch = work->watch;
-    request->clock = work->kind != MPROC_WORK_CALL || slot->tail % CLOCK_EVERY == 1;
+    request->clock = clock_of(local, slot, work);
+    if (request->clock == MPROC_CLOCK_BEGIN)
+        atomic_store_explicit(&mproc_slot_line(slot)->channel->begun_ns[slot->tail % MPROC_CHANNEL_SLOTS], 0,
+                              memory_order_relaxed);
     request->count = work->count;
     request->item_size = work->item_size;
     request->output_size = work->output == NULL ? 0 : work->output_size;
@@ -122,7 +133,7 @@ int mproc_local_submit(mproc_backend_t *backend, int index, mproc_work_t *work) 
         return mproc_fail(MPROC_ENOTASK, "Task '%s' was registered after mproc_init: the workers do not have it",
                           work->task->name);
     *sent = (mproc_sent_t){.work = work};
-    describe(slot, work, request);
+    describe(local, slot, work, request);
     int err = place_payload(local, slot, work, mproc_align(size), request, sent);
     if (err != MPROC_OK && slot->kill_code == 0 && mproc_link_room(slot) > 0)
         return err;

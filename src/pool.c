@@ -42,8 +42,8 @@ static int fill_in(mproc_pool_t *pool, const mproc_pool_options_t *options) {
         err = mproc_lanes_prepare(pool, pool->wanted);
     if (err == MPROC_OK && options->progress)
         err = mproc_progress_create(pool);
-    if (err == MPROC_OK && options->trace != NULL && options->trace[0] != '\0')
-        err = mproc_trace_open(options->trace, &pool->trace);
+    if (err == MPROC_OK && options->trace != NULL)
+        err = mproc_trace_open(pool, options->trace);
     return err;
 }
 
@@ -51,8 +51,7 @@ static int fill_in(mproc_pool_t *pool, const mproc_pool_options_t *options) {
 static void close_parts(mproc_pool_t *pool, mproc_backend_t *backend) {
     if (backend != NULL)
         backend->ops->destroy(backend);
-    mproc_trace_close(pool->trace);
-    pool->trace = NULL;
+    mproc_trace_close(pool);
     mproc_progress_destroy(pool->progress);
     pool->progress = NULL;
 }

@@ -5,6 +5,7 @@
 #include "core_map.h"
 #include "platform/platform.h"
 #include "registry.h"
+#include "trace.h"
 
 #include <math.h>
 #include <mproc/process.h>
@@ -84,7 +85,9 @@ int mproc_pool_options_complete(const mproc_pool_options_t *options, mproc_pool_
     if (out_options->memory_limit == 0)
         out_options->memory_limit = MEMORY_LIMIT;
     if (out_options->trace == NULL)
-        out_options->trace = getenv("MPROC_TRACE");
+        out_options->trace = mproc_trace_default();
+    if (out_options->trace != NULL && out_options->trace[0] == '\0')
+        out_options->trace = NULL;
     if (out_options->seed == 0 && mplat_random(&out_options->seed, sizeof out_options->seed) != MPLAT_OK)
         out_options->seed = (uint64_t)mplat_clock_ns() ^ (uint64_t)mplat_self_pid() << 32;
     return MPROC_OK;

@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trace.h: a time line of workers and tasks, in the JSON that Chrome's and Perfetto's viewers read. */
+/* trace.h: a pool's time line of workers and tasks, as events of Chrome's trace format: a row a worker, a bar a unit of work. */
 #ifndef MPROC_SRC_TRACE_H
 #define MPROC_SRC_TRACE_H
 
 #include "core.h"
 
-/* mproc_trace_open creates the file. MPROC_ESYSTEM when it cannot be written. */
-int mproc_trace_open(const char *path, mproc_trace_t **out_trace);
+/* mproc_trace_default is the path that the environment's MPROC_TRACE asks for; NULL for none. In a child, which has the same
+ * environment, its pid stands before the last dot, so that it does not write over its parent's file. */
+const char *mproc_trace_default(void);
 
-/* With the pool's lock. Events are kept in a buffer of fixed size that is written when it is full; when the disk is, the rest
- * is dropped. */
-void mproc_trace_work(mproc_trace_t *trace, const mproc_lane_t *lane, const mproc_work_t *work,
+/* mproc_trace_open begins a pool's trace: pool->trace. MPROC_ESYSTEM when the file cannot be written. */
+int mproc_trace_open(mproc_pool_t *pool, const char *path);
+
+/* Each does nothing for a pool without a trace. With the pool's lock. */
+void mproc_trace_work(mproc_pool_t *pool, const mproc_lane_t *lane, const mproc_work_t *work,
                       const mproc_reply_t *reply);
-void mproc_trace_slot(mproc_trace_t *trace, int slot, int64_t pid, bool up);
+void mproc_trace_slot_up(mproc_pool_t *pool, int slot, int64_t pid);
+void mproc_trace_slot_down(mproc_pool_t *pool, int slot, int64_t pid, const mproc_error_t *error);
 
-void mproc_trace_close(mproc_trace_t *trace);
+/* mproc_trace_count notes how many items are not done, when that has changed; at most once a millisecond. */
+void mproc_trace_count(mproc_pool_t *pool);
+
+/* mproc_trace_flush writes what is kept: some time after each event. */
+void mproc_trace_flush(mproc_pool_t *pool);
+
+void mproc_trace_close(mproc_pool_t *pool);
 
 #endif

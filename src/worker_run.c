@@ -220,6 +220,9 @@ void mproc_worker_run(mproc_worker_t *worker, mproc_response_slot_t *response) {
     worker->runner.first = slot->first;
     worker->runner.item = 0;
     worker->room.place = MPROC_PLACE_NONE;
+    if (slot->clock == MPROC_CLOCK_BEGIN)
+        atomic_store_explicit(&worker->channel->begun_ns[worker->number % MPROC_CHANNEL_SLOTS], start,
+                              memory_order_relaxed);
     begin_progress(worker);
     if (slot->watch)
         mproc_worker_notify(worker);

@@ -62,8 +62,13 @@ typedef struct mproc_pool_options {
     size_t memory_limit;       /* bytes of idle shared memory kept for large payloads; default 256 MiB */
     uint64_t seed;             /* seeds of the workers are drawn from it; default random */
     bool no_spin;              /* never wait by polling: slower answers, no processor time while waiting */
-    bool progress;     /* draw a progress bar of every map on standard error: a bar on a terminal, lines elsewhere */
-    const char *trace; /* write a Chrome / Perfetto trace to this file; default: environment variable MPROC_TRACE */
+    bool progress; /* draw a progress bar of every map on standard error: a bar on a terminal, lines elsewhere */
+    const char
+        *trace; /* write a time line of workers and tasks to this file, for ui.perfetto.dev or chrome://tracing: a JSON
+                          array that is complete after every write, at most half a second after each event. Pools of one
+                          program that name one path share the file. Default: environment variable MPROC_TRACE, where
+                          children, which inherit it, write trace.PID.json instead of trace.json; "" is none. A path that
+                          cannot be written fails create with MPROC_ESYSTEM */
     mproc_pool_hook_t *hook; /* told of workers coming and going, by the pool's thread */
     void *hook_context;
     const mproc_process_options_t
@@ -83,7 +88,7 @@ typedef struct mproc_pool_options {
 
 /* Makes a pool and starts its workers; it does not wait until they are up. options NULL means all defaults.
  * MPROC_EINVAL for wrong options, the message says which; MPROC_ESTATE without mproc_init; MPROC_ESPAWN when the first workers
- * cannot be started: nothing is left behind then. */
+ * cannot be started, MPROC_ESYSTEM when the trace cannot be written: nothing is left behind then. */
 MPROC_API int mproc_pool_create(const mproc_pool_options_t *options, mproc_pool_t **out_pool);
 
 /* No more submits; what is queued still runs, then the workers retire. A second call does nothing. */

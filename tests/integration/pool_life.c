@@ -70,14 +70,8 @@ MPROC_TASK(life_nested) {
 }
 
 static void warm_up(void) {
-    mproc_process_options_t options = {.target = &life_pid};
-    mproc_process_t *process = NULL;
     warm_up_pool(&life_pid);
-    if (mproc_process_create(&options, &process) != MPROC_OK)
-        return;
-    if (mproc_process_start(process) == MPROC_OK)
-        (void)mproc_process_join(process, LONG_MS);
-    mproc_process_destroy(process);
+    warm_up_process(&life_pid);
 }
 TEST_WARM_UP(warm_up)
 

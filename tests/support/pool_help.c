@@ -23,6 +23,16 @@ void warm_up_pool(const mproc_task_t *task) {
     mproc_pool_destroy(pool);
 }
 
+void warm_up_process(const mproc_task_t *task) {
+    mproc_process_options_t options = {.target = task};
+    mproc_process_t *process = NULL;
+    if (mproc_process_create(&options, &process) != MPROC_OK)
+        return;
+    if (mproc_process_start(process) == MPROC_OK)
+        (void)mproc_process_join(process, LONG_MS);
+    mproc_process_destroy(process);
+}
+
 mproc_pool_t *pool_with(const mproc_pool_options_t *options) {
     mproc_pool_t *pool = NULL;
     REQUIRE_OK(mproc_pool_create(options, &pool));

@@ -11,6 +11,9 @@
 /* warm_up_pool makes a pool and lets it run a task, for TEST_WARM_UP: it asserts nothing. */
 void warm_up_pool(const mproc_task_t *task);
 
+/* warm_up_process does the same with a Process, for tests of pools that start some beside. */
+void warm_up_process(const mproc_task_t *task);
+
 mproc_pool_t *pool_of(int processes);
 mproc_pool_t *pool_with(const mproc_pool_options_t *options);
 

@@ -80,6 +80,9 @@ int host_alarm_stop(void);
 bool host_limit_handles(size_t more);
 void host_unlimit_handles(void);
 
+/* host_set_environment sets a variable of this process; value NULL removes it. */
+void host_set_environment(const char *name, const char *value);
+
 void host_sleep_ms(int ms);
 _Noreturn void host_sleep_forever(void);
 

@@ -257,6 +257,13 @@ void host_unlimit_handles(void) {
     setrlimit(RLIMIT_NOFILE, &files_before);
 }
 
+void host_set_environment(const char *name, const char *value) {
+    if (value == NULL)
+        (void)unsetenv(name);
+    else
+        (void)setenv(name, value, 1);
+}
+
 void host_sleep_ms(int ms) {
     struct timespec left = {ms / 1000, ms % 1000 * 1000000L};
     while (nanosleep(&left, &left) != 0 && errno == EINTR)

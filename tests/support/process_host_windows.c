@@ -174,6 +174,11 @@ bool host_limit_handles(size_t more) {
 
 void host_unlimit_handles(void) {}
 
+/* Both the C library's copy and the system's, which children inherit. */
+void host_set_environment(const char *name, const char *value) {
+    (void)_putenv_s(name, value == NULL ? "" : value);
+}
+
 void host_sleep_ms(int ms) {
     Sleep((DWORD)ms);
 }

@@ -207,6 +207,42 @@ TEST(local_hostile, data_beside_plain_output_is_caught) {
     rig_close(&rig);
 }
 
+/* ---- lies about time --------------------------------------------------------------------------------------------------------- */
+
+MPROC_TASK(hostile_clock) {
+    int64_t begun = 0;
+    int err = mproc_call_args(call, "x", &begun);
+    mproc_worker_t *worker = worker_of(call);
+    if (err == MPROC_OK && begun != 0)
+        atomic_store(&worker->channel->begun_ns[worker->number % MPROC_CHANNEL_SLOTS], begun);
+    return err;
+}
+
+static int64_t begun_of(rig_t *rig, int64_t lie) {
+    job_t job = job_call(&hostile_clock, MPROC_ARGS(lie), NULL, 0);
+    job_send(rig, 0, &job);
+    rig_until_done(rig, &job);
+    CHECK_EQ_INT(job.finished, 1);
+    int64_t begun = job.begun_ns;
+    job_free(&job);
+    return begun;
+}
+
+TEST(local_hostile, times_that_cannot_be_are_not_believed) {
+    rig_t rig;
+    mproc_pool_options_t options = rig_options(1);
+    options.trace = "not written here";
+    rig_open(&rig, &options);
+    rig_until(&rig, &rig.ups, 1);
+    int64_t before = mplat_clock_ns();
+    int64_t begun = begun_of(&rig, 0);
+    CHECK(begun >= before && begun <= mplat_clock_ns());
+    CHECK_EQ_INT(begun_of(&rig, 1), 0);
+    CHECK_EQ_INT(begun_of(&rig, -1), 0);
+    CHECK_EQ_INT(begun_of(&rig, INT64_MAX), 0);
+    rig_close(&rig);
+}
+
 /* ---- lies of one who dies --------------------------------------------------------------------------------------------------------------- */
 
 /* Item 3 writes progress that is not so, and ends. */

@@ -73,6 +73,7 @@ static void on_finished(void *context, int slot, mproc_work_t *work, const mproc
     job->succeeded = reply->succeeded;
     job->failed = reply->failed;
     job->outcome = reply->outcome;
+    job->begun_ns = reply->begun_ns;
     job->run_ns = reply->run_ns;
     CHECK(reply->succeeded + reply->failed <= work->count);
     CHECK((reply->failed > 0) == (reply->failure != NULL));

@@ -21,7 +21,7 @@ typedef struct job {
     unsigned char *data; /* a copy; NULL for none */
     size_t size;
     bool held; /* data came with a hold */
-    int64_t run_ns;
+    int64_t begun_ns, run_ns;
     mproc_report_t report; /* code MPROC_OK: nothing failed */
     _Atomic uint32_t done; /* 1 once finished or returned: for wait_slot */
 } job_t;

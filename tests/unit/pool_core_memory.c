@@ -142,12 +142,12 @@ TEST(pool_memory, a_run_on_every_worker_fails_for_want_of_memory_and_no_more) {
 }
 
 /* Fails each allocation of a pool in turn, until it is made; tells whether any failure left more blocks than before. */
-static bool every_failed_pool_leaves(size_t before, bool *out_made) {
+static bool every_failed_pool_leaves(const mproc_pool_options_t *options, size_t before, bool *out_made) {
     bool same = true;
     *out_made = false;
     for (uint64_t n = 1; !*out_made && n < 200; n++) {
         mproc_memory_fail_at(n);
-        mproc_pool_t *pool = double_pool(NULL, 4);
+        mproc_pool_t *pool = double_pool(options, 4);
         mproc_memory_fail_at(0);
         *out_made = pool != NULL;
         mproc_pool_destroy(pool);
@@ -156,12 +156,23 @@ static bool every_failed_pool_leaves(size_t before, bool *out_made) {
     return same;
 }
 
-TEST(pool_memory, a_pool_that_is_not_made_leaves_no_block) {
+static void check_failed_pools(const mproc_pool_options_t *options) {
     bool made = false;
     /* What a thread's first failure and a program's first pool take, they take once. */
-    (void)every_failed_pool_leaves(0, &made);
-    CHECK(every_failed_pool_leaves(mproc_memory_live(), &made));
+    (void)every_failed_pool_leaves(options, 0, &made);
+    CHECK(every_failed_pool_leaves(options, mproc_memory_live(), &made));
     CHECK(made);
+}
+
+TEST(pool_memory, a_pool_that_is_not_made_leaves_no_block) {
+    check_failed_pools(NULL);
+}
+
+TEST(pool_memory, a_pool_with_trace_and_progress_that_is_not_made_leaves_no_block) {
+    char path[1024];
+    test_temp_path("trace.json", path, sizeof path);
+    mproc_pool_options_t options = {.progress = true, .trace = path};
+    check_failed_pools(&options);
 }
 
 static void run_all(mproc_pool_t *pool, int times) {
