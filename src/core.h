@@ -194,11 +194,17 @@ void mproc_notice_started(mproc_pool_t *pool, mproc_result_t *job, int64_t item,
 /* mproc_notices_tell calls all callbacks there are, without the lock meanwhile; true when there was one. */
 bool mproc_notices_tell(mproc_pool_t *pool);
 
+/* One of the pools in whose callbacks a thread is: a callback of one may run an inline task of another. On the thread's stack. */
+typedef struct mproc_visit {
+    const mproc_pool_t *pool;
+    const struct mproc_visit *before;
+} mproc_visit_t;
+
 /* mproc_notice_inside tells whether this thread is in a callback of the pool, or in an inline task of it. mproc_notice_enter
- * says so from now on; leave takes what enter returned. */
+ * says so from now on, until leave. */
 bool mproc_notice_inside(const mproc_pool_t *pool);
-const mproc_pool_t *mproc_notice_enter(const mproc_pool_t *pool);
-void mproc_notice_leave(const mproc_pool_t *before);
+void mproc_notice_enter(mproc_visit_t *visit, const mproc_pool_t *pool);
+void mproc_notice_leave(const mproc_visit_t *visit);
 
 /* ---- core_thread.c: the pool's thread ---------------------------------------------------------------------------------- */
 

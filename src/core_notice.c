@@ -15,20 +15,22 @@ typedef struct started_notice {
     int64_t item, pid;
 } started_notice_t;
 
-static _Thread_local const mproc_pool_t *inside;
+static _Thread_local const mproc_visit_t *visits;
 
 bool mproc_notice_inside(const mproc_pool_t *pool) {
-    return inside == pool;
+    const mproc_visit_t *visit = visits;
+    while (visit != NULL && visit->pool != pool)
+        visit = visit->before;
+    return visit != NULL;
 }
 
-const mproc_pool_t *mproc_notice_enter(const mproc_pool_t *pool) {
-    const mproc_pool_t *before = inside;
-    inside = pool;
-    return before;
+void mproc_notice_enter(mproc_visit_t *visit, const mproc_pool_t *pool) {
+    *visit = (mproc_visit_t){pool, visits};
+    visits = visit;
 }
 
-void mproc_notice_leave(const mproc_pool_t *before) {
-    inside = before;
+void mproc_notice_leave(const mproc_visit_t *visit) {
+    visits = visit->before;
 }
 
 static void add_notice(mproc_pool_t *pool, mproc_notice_t *notice, int kind) {
@@ -96,10 +98,10 @@ static void tell_started(mproc_pool_t *pool, started_notice_t *made) {
 
 bool mproc_notices_tell(mproc_pool_t *pool) {
     mproc_node_t *node = mproc_list_first(&pool->notices);
-    const mproc_pool_t *before = NULL;
+    mproc_visit_t visit;
     if (node == NULL)
         return false;
-    before = mproc_notice_enter(pool);
+    mproc_notice_enter(&visit, pool);
     while ((node = mproc_list_first(&pool->notices)) != NULL) {
         mproc_notice_t *notice = MPROC_OWNER(node, mproc_notice_t, node);
         mproc_list_remove(node);
@@ -110,6 +112,6 @@ bool mproc_notices_tell(mproc_pool_t *pool) {
         else
             tell_started(pool, MPROC_OWNER(notice, started_notice_t, notice));
     }
-    mproc_notice_leave(before);
+    mproc_notice_leave(&visit);
     return true;
 }

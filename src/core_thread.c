@@ -90,29 +90,37 @@ void mproc_core_serve(void *context) {
         mproc_pool_bury(pool);
 }
 
+/* A work, or the end of a pool that is done, which may have a finalizer to run. */
+static bool has_inline_work(const mproc_pool_t *pool) {
+    return pool->lane_count > 0 && (pool->lanes[0]->count > 0 || (pool->stopped && pool->lanes[0]->up));
+}
+
 bool mproc_core_drive(mproc_pool_t *pool) {
     bool did = false;
     bool again = true;
-    if (!pool->inlined || pool->driving || mproc_notice_inside(pool))
+    if (!pool->inlined || pool->ended || pool->driving || mproc_notice_inside(pool))
         return false;
     pool->driving = true;
     while (again) {
         again = mproc_core_attend(pool);
-        if (pool->lane_count > 0 && pool->lanes[0]->count > 0) {
-            const mproc_pool_t *before = mproc_notice_enter(pool);
+        if (has_inline_work(pool)) {
             static const _Atomic uint32_t never;
+            mproc_visit_t visit;
+            mproc_notice_enter(&visit, pool);
             pool->guests++;
             mproc_core_unlock(pool);
             pool->ops->wait_slot(pool->backend, 0, &never, -1);
             mproc_core_lock(pool);
             pool->guests--;
-            mproc_notice_leave(before);
+            mproc_notice_leave(&visit);
             again = true;
         }
         did = did || again;
     }
     mproc_core_end(pool);
     pool->driving = false;
+    if (pool->ended && pool->orphan)
+        mproc_pool_leave(pool);
     mproc_core_changed(pool);
     return did;
 }

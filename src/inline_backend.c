@@ -23,7 +23,8 @@ typedef struct mproc_inline {
     inline_stage_t stage;
     bool stopping;
     bool gently;
-    bool started; /* the event was delivered */
+    bool started;           /* the event was delivered */
+    _Atomic bool finalized; /* or there is nothing to run */
     _Atomic bool cancelled;
     _Atomic bool begun;
     _Atomic bool done;  /* reply is complete */
@@ -264,7 +265,8 @@ static void inline_poll(mproc_backend_t *backend) {
         atomic_store(&inlined->done, false);
         inlined->events->finished(inlined->context, 0, work, &inlined->reply);
     }
-    if (inlined->stopping && inlined->stage == INLINE_UP && inlined->work == NULL) {
+    if (inlined->stopping && inlined->stage == INLINE_UP && inlined->work == NULL &&
+        (!inlined->gently || atomic_load(&inlined->finalized))) {
         inlined->stage = INLINE_DOWN;
         inlined->events->slot_down(inlined->context, 0, mplat_self_pid(), NULL);
     }
@@ -284,11 +286,21 @@ static bool inline_slot_ready(mproc_backend_t *backend, int slot) {
     return slot == 0 && atomic_load(&inlined->done);
 }
 
+static void finalize(mproc_inline_t *inlined) {
+    mproc_outcome_t outcome;
+    if (atomic_load(&inlined->finalized))
+        return;
+    mproc_call_run(&inlined->call, &(mproc_request_t){.task = inlined->finalizer}, &outcome);
+    atomic_store(&inlined->finalized, true);
+}
+
 /* The core keeps all others out of here, so nobody else looks at the work meanwhile but to cancel it. */
 static void inline_wait_slot(mproc_backend_t *backend, int slot, const _Atomic uint32_t *done, int64_t timeout_ns) {
     mproc_inline_t *inlined = (mproc_inline_t *)backend;
     (void)done;
     (void)timeout_ns;
+    if (slot == 0 && inlined->work == NULL && inlined->stopping && inlined->gently)
+        finalize(inlined);
     if (slot != 0 || inlined->work == NULL || atomic_load(&inlined->done))
         return;
     inlined->since_ns = mplat_clock_ns();
@@ -319,9 +331,6 @@ static void inline_stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
 
 static void inline_destroy(mproc_backend_t *backend) {
     mproc_inline_t *inlined = (mproc_inline_t *)backend;
-    mproc_outcome_t outcome;
-    if (inlined->finalizer != NULL && inlined->stage != INLINE_NEW && inlined->gently)
-        mproc_call_run(&inlined->call, &(mproc_request_t){.task = inlined->finalizer}, &outcome);
     mproc_call_fini(&inlined->call);
     mproc_buffer_fini(&inlined->data);
     mproc_report_fini(&inlined->report);
@@ -377,6 +386,7 @@ int mproc_inline_create(const mproc_pool_options_t *options, const mproc_backend
     inlined->events = events;
     inlined->context = context;
     inlined->finalizer = options->finalizer;
+    inlined->finalized = options->finalizer == NULL;
     inlined->runner = (mproc_runner_t){.seed = options->seed, .cancelled = is_cancelled, .take_chunk = take_chunk};
     mproc_report_init(&inlined->report);
     mproc_buffer_init(&inlined->data, NULL);

@@ -13,6 +13,7 @@
 #define EVENTS_MAX 16
 #define NS_PER_MS INT64_C(1000000)
 #define NEVER INT64_MAX
+#define PAUSE_MS 20
 
 typedef struct monitor {
     mproc_thread_t *thread;
@@ -81,7 +82,8 @@ static void drop_ended(const mplat_watch_event_t *events, size_t count) {
     }
 }
 
-/* Sleeps, without the lock, until something ends, a deadline has come, or the list has changed. */
+/* Sleeps, without the lock, until something ends, a deadline has come, or the list has changed. Where the system refuses to wait,
+ * it looks at the time now and then. */
 static size_t await_events(monitor_t *self, int64_t next_deadline, mplat_watch_event_t *events) {
     int64_t timeout_ns = -1;
     size_t count = 0;
@@ -90,8 +92,9 @@ static size_t await_events(monitor_t *self, int64_t next_deadline, mplat_watch_e
         timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
     }
     mproc_processes_unlock();
-    if (mplat_watch_wait(self->watch, timeout_ns, events, EVENTS_MAX, &count) != 0)
-        count = 0;
+    int err = mplat_watch_wait(self->watch, timeout_ns, events, EVENTS_MAX, &count);
+    if (err != 0 && err != MPLAT_ETIMEDOUT)
+        mplat_sleep_ms(timeout_ns < 0 || timeout_ns > PAUSE_MS * NS_PER_MS ? PAUSE_MS : timeout_ns / NS_PER_MS + 1);
     mproc_processes_lock();
     return count;
 }

@@ -19,23 +19,40 @@ static mproc_mutex_t *mutex;
 static mproc_node_t pools = {&pools, &pools};
 static mproc_node_t ended = {&ended, &ended}; /* by the program's end, not by their owners, who may come yet */
 static mproc_node_t tombs = {&tombs, &tombs};
+static mproc_node_t orphans = {&orphans, &orphans}; /* pools without a thread that nobody owns any more */
 
 static int make_mutex(void) {
     return mproc_mutex_create(&mutex);
 }
 
-static void join_dead(void) {
+static void free_tomb(mproc_node_t *node) {
+    tomb_t *tomb = MPROC_OWNER(node, tomb_t, node);
+    mproc_thread_join(&tomb->thread);
+    mproc_free(tomb);
+}
+
+static void free_orphan(mproc_node_t *node) {
+    mproc_pool_t *pool = MPROC_OWNER(node, mproc_pool_t, all);
+    mproc_free(pool->tomb);
+    pool->tomb = NULL;
+    mproc_pool_finish(pool);
+}
+
+static void free_all(mproc_node_t *head, void (*free_one)(mproc_node_t *node)) {
     mproc_node_t *node = NULL;
     mproc_mutex_lock(mutex);
-    while ((node = mproc_list_first(&tombs)) != NULL) {
-        tomb_t *tomb = MPROC_OWNER(node, tomb_t, node);
+    while ((node = mproc_list_first(head)) != NULL) {
         mproc_list_remove(node);
         mproc_mutex_unlock(mutex);
-        mproc_thread_join(&tomb->thread);
-        mproc_free(tomb);
+        free_one(node);
         mproc_mutex_lock(mutex);
     }
     mproc_mutex_unlock(mutex);
+}
+
+static void free_dead(void) {
+    free_all(&tombs, free_tomb);
+    free_all(&orphans, free_orphan);
 }
 
 int mproc_pool_list_add(mproc_pool_t *pool) {
@@ -46,7 +63,7 @@ int mproc_pool_list_add(mproc_pool_t *pool) {
     pool->tomb = mproc_alloc(sizeof(tomb_t));
     if (pool->tomb == NULL)
         return mproc_fail_memory("a pool");
-    join_dead();
+    free_dead();
     mproc_mutex_lock(mutex);
     mproc_list_append(&pools, &pool->all);
     mproc_mutex_unlock(mutex);
@@ -61,7 +78,14 @@ void mproc_pool_list_remove(mproc_pool_t *pool) {
     mproc_mutex_lock(mutex);
     mproc_list_remove(&pool->all);
     mproc_mutex_unlock(mutex);
-    join_dead();
+    free_dead();
+}
+
+void mproc_pool_leave(mproc_pool_t *pool) {
+    mproc_mutex_lock(mutex);
+    mproc_list_remove(&pool->all);
+    mproc_list_append(&orphans, &pool->all);
+    mproc_mutex_unlock(mutex);
 }
 
 void mproc_pool_bury(mproc_pool_t *pool) {
@@ -103,5 +127,5 @@ void mproc_pools_fini(void) {
         mproc_mutex_lock(mutex);
     }
     mproc_mutex_unlock(mutex);
-    join_dead();
+    free_dead();
 }

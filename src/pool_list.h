@@ -16,6 +16,10 @@ void mproc_pool_list_remove(mproc_pool_t *pool);
 /* mproc_pool_finish frees a pool that has ended; its results stay (pool.c). */
 void mproc_pool_finish(mproc_pool_t *pool);
 
+/* mproc_pool_leave leaves a pool that has no thread and was destroyed in a callback to be freed when the next pool is made or freed,
+ * or at the program's end: its callers are not out of it yet. With the pool's lock. */
+void mproc_pool_leave(mproc_pool_t *pool);
+
 /* mproc_pool_bury frees a pool in its own thread, at that thread's end; the thread is joined when the next pool is made or
  * freed, or at the program's end. */
 void mproc_pool_bury(mproc_pool_t *pool);

@@ -48,7 +48,8 @@ typedef struct mproc_inbox {
     mplat_crash_t *crash; /* NULL: none */
     bool closed;          /* nothing more is read */
     bool malformed;       /* something came that no mproc sends: nothing is read any more */
-    bool no_memory;       /* an outcome came for which there was no room */
+    bool no_memory;       /* an outcome came for which there was no room ... */
+    bool no_handles;      /* ... or no handle free */
     bool too_big;         /* an outcome was announced that is above max_size: none of it is taken */
 } mproc_inbox_t;
 

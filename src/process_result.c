@@ -81,6 +81,11 @@ static int await_outcome(mproc_process_t *process, int64_t timeout_ms, mproc_out
             "The result of process '%s' takes %llu bytes, more than %zu: raise options.values.max_size to "
             "accept it",
             process->name, (unsigned long long)process->inbox.size, mproc_inbox_max_size(&process->inbox));
+    if (process->inbox.no_handles && !process->inbox.has_outcome)
+        return mproc_fail(MPROC_ESYSTEM,
+                          "The result of process '%s' came in shared memory, and this process had no handle free for "
+                          "it: raise its limit of open files, or close some",
+                          process->name);
     if (process->inbox.malformed || !mproc_inbox_outcome(&process->inbox, out_outcome) ||
         out_outcome->kind == MPROC_OUTCOME_FAILED)
         return fail_without_result(process);

@@ -43,10 +43,11 @@ static bool take_messages(mproc_process_t *process) {
             break;
         if (err == MPLAT_EMALFORMED || err == MPLAT_ETOOBIG)
             condemn(process);
-        else if (err != 0)
-            process->inbox.closed = true;
-        else
+        else if (err == 0)
             mproc_inbox_take(&process->inbox, message, size, handles, handle_count);
+        else
+            process->inbox.closed = true;
+        process->inbox.no_handles = err == MPLAT_ENOHANDLES;
         if (process->inbox.malformed && !process->inbox.closed)
             condemn(process);
     }

@@ -32,8 +32,9 @@ typedef struct control {
 struct mplat_link {
     int fd;
     atomic_bool sending; /* a frame is on its way out: a crash handler waits for its end */
-    bool send_broken;    /* a part of a frame went out: nothing may follow it */
+    int send_end;        /* not 0: a part of a frame went out, nothing may follow it, and this says so */
     bool receive_broken; /* what comes in is no frame */
+    bool handles_lost;   /* this process had no descriptor free for what came with the message that is coming in */
 
     /* The message that is coming in. Never a byte more: the socket is readable exactly when there is more to
      * receive. */
@@ -44,6 +45,7 @@ struct mplat_link {
     size_t body_used;
     int handles[MPLAT_LINK_HANDLES_MAX];
     size_t handle_count;
+    size_t handles_came; /* those for which there was no room too */
 };
 
 int mplat_link_adopt(int fd, mplat_link_t **out_link) {
@@ -163,15 +165,16 @@ int mplat_link_send(mplat_link_t *link, const void *data, size_t size, const mpl
                     size_t handle_count, int64_t timeout_ms) {
     if (size > MPLAT_LINK_MESSAGE_MAX || handle_count > MPLAT_LINK_HANDLES_MAX)
         return mplat_fail_as(MPLAT_ETOOBIG, 0, "send on link");
-    if (link->send_broken)
-        return mplat_fail_as(MPLAT_ESTATE, 0, "send on link");
+    if (link->send_end != 0)
+        return mplat_fail_as(link->send_end, 0, "send on link");
     int64_t deadline = mplat_deadline_ms(timeout_ms);
     frame_t frame = {FRAME_MAGIC, (uint32_t)size, (uint32_t)handle_count};
     outgoing_t out = {.parts = {{&frame, sizeof frame}, {(void *)(uintptr_t)data, size}}};
     attach_handles(&out, handles, handle_count);
     atomic_store(&link->sending, true);
     int err = push_all(link, &out, deadline);
-    link->send_broken = err != 0 && out.begun;
+    if (err != 0 && out.begun)
+        link->send_end = err == MPLAT_ECLOSED ? MPLAT_ECLOSED : MPLAT_ESTATE;
     atomic_store(&link->sending, false);
     return err;
 }
@@ -212,9 +215,10 @@ static struct cmsghdr *next_control(struct msghdr *message, struct cmsghdr *head
 #pragma GCC diagnostic pop
 }
 
-/* Takes over what came with a piece; false when it is more than one message may carry. */
+/* Takes over what came with a piece; false when it is more than one message may carry. With a full descriptor table the kernel
+ * drops what it cannot install, and says the same as when there is no room for it: but then the room is not full. */
 static bool keep_handles(mplat_link_t *link, struct msghdr *message) {
-    bool fits = (message->msg_flags & MSG_CTRUNC) == 0;
+    size_t came = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = next_control(message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
@@ -223,15 +227,17 @@ static bool keep_handles(mplat_link_t *link, struct msghdr *message) {
             int fd = -1;
             memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
             fcntl(fd, F_SETFD, FD_CLOEXEC); /* POSIX.1-2008 has no flag that does so at once */
-            if (link->handle_count < MPLAT_LINK_HANDLES_MAX) {
+            if (link->handle_count < MPLAT_LINK_HANDLES_MAX)
                 link->handles[link->handle_count++] = fd;
-            } else {
+            else
                 mplat_close(fd);
-                fits = false;
-            }
         }
+        came += count;
     }
-    return fits;
+    bool cut = (message->msg_flags & MSG_CTRUNC) != 0;
+    link->handles_lost = link->handles_lost || (cut && came < CONTROL_HANDLES);
+    link->handles_came += came;
+    return link->handles_came <= MPLAT_LINK_HANDLES_MAX;
 }
 
 static int refuse(mplat_link_t *link, const char *step) {
@@ -252,7 +258,6 @@ static int pull(mplat_link_t *link, void *buf, size_t size, size_t *used, int64_
             return mplat_fail_as(MPLAT_ECLOSED, 0, "receive on link");
         if (got > 0) {
             *used += (size_t)got;
-            /* A full descriptor table shows here too: the kernel then drops what it cannot install. */
             if (!keep_handles(link, &message))
                 return refuse(link, "receive handles on link");
             continue;
@@ -288,7 +293,7 @@ static int pull_body(mplat_link_t *link, int64_t deadline) {
         link->body_capacity = link->frame.size;
     }
     int err = pull(link, link->body, link->frame.size, &link->body_used, deadline);
-    if (err == 0 && link->handle_count != link->frame.handle_count)
+    if (err == 0 && link->handle_count != link->frame.handle_count && !link->handles_lost)
         return refuse(link, "count handles on link");
     return err;
 }
@@ -309,10 +314,14 @@ int mplat_link_receive(mplat_link_t *link, void *buf, size_t size, size_t *out_s
         return err;
     link->frame_used = 0;
     link->body_used = 0;
+    link->handles_came = 0;
     *out_size = link->frame.size;
-    if (link->frame.size > size) {
+    if (link->handles_lost || link->frame.size > size) {
+        bool lost = link->handles_lost;
+        link->handles_lost = false;
         close_received(link);
-        return mplat_fail_as(MPLAT_ETOOBIG, 0, "receive on link");
+        return lost ? mplat_fail_as(MPLAT_ENOHANDLES, EMFILE, "receive handles on link")
+                    : mplat_fail_as(MPLAT_ETOOBIG, 0, "receive on link");
     }
     if (link->frame.size > 0)
         memcpy(buf, link->body, link->frame.size);

@@ -232,8 +232,9 @@ static int send_frame(mplat_link_t *link, const void *data, size_t size, const u
         os_code = write_all(link->pipe, &link->writing, (const unsigned char *)data + piece, size - piece, deadline);
     if (os_code == ERROR_SUCCESS)
         return 0;
-    link->send_broken = true;
-    return mplat_fail_os(os_code, "send over link");
+    int err = mplat_fail_os(os_code, "send over link");
+    link->send_end = err == MPLAT_ECLOSED ? MPLAT_ECLOSED : MPLAT_ESTATE;
+    return err;
 }
 
 int mplat_link_send(mplat_link_t *link, const void *data, size_t size, const mplat_handle_t *handles,
@@ -243,8 +244,8 @@ int mplat_link_send(mplat_link_t *link, const void *data, size_t size, const mpl
         return mplat_fail(MPLAT_ETOOBIG, "send over link");
     if (handle_count > 0 && !link->is_parent)
         return mplat_fail(MPLAT_ENOTSUP, "send handle");
-    if (link->send_broken)
-        return mplat_fail(MPLAT_ECLOSED, "send over link");
+    if (link->send_end != 0)
+        return mplat_fail(link->send_end, "send over link");
     int err = copy_into_peer(link, handles, handle_count, values);
     if (err != 0)
         return err;

@@ -18,7 +18,7 @@ struct mplat_link {
 
     OVERLAPPED writing, crashing;
     _Atomic DWORD sender; /* the thread that is inside a message; 0: none */
-    bool send_broken;     /* part of a message may have gone out */
+    int send_end;         /* not 0: part of a message may have gone out, nothing may follow it, and this says so */
 };
 
 /* mplat_link_init makes what a link needs besides its pipe, and starts the first read. mplat_link_destroy undoes it,

@@ -72,22 +72,36 @@ static int64_t nanoseconds(FILETIME time) {
     return (int64_t)((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime) * 100;
 }
 
-int mplat_process_usage(mplat_process_t *process, mplat_usage_t *out_usage) {
+/* With the lock. The largest size is kept from one look to the next: Wine forgets it with the process. */
+static int look_at_usage(mplat_process_t *process) {
     FILETIME created, exited, kernel, user;
     PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof memory};
-    memset(out_usage, 0, sizeof *out_usage);
-    has_ended(process);
+    mplat_usage_t *usage = &process->usage;
+    bool ended = has_ended(process);
     if (!GetProcessTimes(process->process, &created, &exited, &kernel, &user))
         return mplat_fail_last("GetProcessTimes");
-    out_usage->user_ns = nanoseconds(user);
-    out_usage->system_ns = nanoseconds(kernel);
+    usage->user_ns = nanoseconds(user);
+    usage->system_ns = nanoseconds(kernel);
+    usage->memory_bytes = 0;
     if (K32GetProcessMemoryInfo(process->process, &memory, sizeof memory)) {
-        out_usage->memory_bytes = process->ended_ns == 0 ? memory.WorkingSetSize : 0;
-        out_usage->peak_memory_bytes = memory.PeakWorkingSetSize;
+        usage->memory_bytes = ended ? 0 : memory.WorkingSetSize;
+        if (memory.PeakWorkingSetSize > usage->peak_memory_bytes)
+            usage->peak_memory_bytes = memory.PeakWorkingSetSize;
     }
-    out_usage->started_ns = process->started_ns;
-    out_usage->ended_ns = process->ended_ns;
+    usage->started_ns = process->started_ns;
+    usage->ended_ns = process->ended_ns;
+    process->usage_is_final = ended;
     return 0;
+}
+
+int mplat_process_usage(mplat_process_t *process, mplat_usage_t *out_usage) {
+    int err = 0;
+    AcquireSRWLockExclusive(&process->lock);
+    if (!process->usage_is_final)
+        err = look_at_usage(process);
+    *out_usage = err == 0 ? process->usage : (mplat_usage_t){0};
+    ReleaseSRWLockExclusive(&process->lock);
+    return err;
 }
 
 UINT mplat_process_stop_code(mplat_process_t *process, mplat_signal_t signal) {

@@ -11,6 +11,9 @@ struct mplat_process {
     int64_t pid;
     int64_t started_ns;
     _Atomic int64_t ended_ns; /* when somebody first saw the end; 0: nobody yet */
+    SRWLOCK lock;             /* of the next two */
+    mplat_usage_t usage;      /* what it had used when somebody last asked ... */
+    bool usage_is_final;      /* ... which was after its end */
     bool has_console_group;   /* shares our console, in a group of its own: CTRL_BREAK can reach it */
     atomic_bool was_terminated, was_killed;
 };

@@ -267,6 +267,21 @@ TEST(platform_link, handle_is_ready_for_a_message_and_for_the_end) {
     child_end(&child);
 }
 
+/* A part of the last message may have gone out: then nothing follows it, and that is no end of the other side. */
+TEST(platform_link, a_link_that_nobody_reads_takes_no_more) {
+    static const char message[MPLAT_LINK_MESSAGE_MAX];
+    child_t child = child_start_serving();
+    int err = 0;
+    child_tell(&child, "sleep 100000");
+    for (int i = 0; i < 1000 && err == 0; i++)
+        err = mplat_link_send(child.link, message, sizeof message, NULL, 0, 50);
+    CHECK_EQ_INT(err, MPLAT_ETIMEDOUT);
+    err = mplat_link_send(child.link, message, sizeof message, NULL, 0, 50);
+    CHECK(err == MPLAT_ESTATE || err == MPLAT_ETIMEDOUT);
+    CHECK_OK(mplat_process_signal(child.process, MPLAT_SIGNAL_KILL));
+    child_end(&child);
+}
+
 typedef struct sender {
     mplat_link_t *link;
     int err;

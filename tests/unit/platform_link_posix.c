@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -232,6 +233,54 @@ TEST(platform_link_posix, descriptors_of_a_frame_that_never_ends_are_closed) {
     close(wire.raw);
     wire.raw = -1;
     CHECK_ERR(take(&wire, text, sizeof text, &count), MPLAT_ECLOSED);
+    cut_wire(&wire);
+}
+
+/* Runs take with no more than so many free descriptors. */
+static int take_with_free(const wire_t *wire, int spare, size_t *out_count) {
+    struct rlimit before, full;
+    char text[32];
+    int fds[4] = {-1, -1, -1, -1};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    for (int i = 0; i <= spare; i++)
+        fds[i] = dup(STDOUT_FILENO);
+    full = before;
+    full.rlim_cur = (rlim_t)fds[spare];
+    for (int i = 0; i <= spare; i++)
+        close(fds[i]);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &full) == 0);
+    int err = take(wire, text, sizeof text, out_count);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    return err;
+}
+
+/* It is nobody's fault but ours: the message is lost, and the next one comes. */
+TEST(platform_link_posix, a_full_descriptor_table_costs_the_message_only) {
+    unsigned char frame[FRAME_MAX];
+    char text[32];
+    size_t count, size = frame_of("text", 2, frame), before = host_count_handles();
+    for (int spare = 0; spare <= 2; spare++) {
+        wire_t wire = make_wire();
+        put_with(&wire, frame, size, 2);
+        put_with(&wire, frame, size, 2);
+        int err = take_with_free(&wire, spare, &count);
+        CHECK_EQ_INT(err, spare < 2 ? MPLAT_ENOHANDLES : MPLAT_OK);
+        if (spare < 2)
+            CHECK_EQ_INT(mplat_failure().os_code, EMFILE);
+        CHECK_OK(take(&wire, text, sizeof text, &count));
+        CHECK_EQ_STR(text, "text");
+        CHECK_EQ_UINT(count, 2);
+        cut_wire(&wire);
+    }
+    CHECK_EQ_UINT(host_count_handles(), before);
+}
+
+TEST(platform_link_posix, too_many_descriptors_are_refused_with_a_full_table_too) {
+    unsigned char frame[FRAME_MAX];
+    size_t count, size = frame_of("text", 8, frame);
+    wire_t wire = make_wire();
+    put_with(&wire, frame, size, FDS_MAX);
+    CHECK_ERR(take_with_free(&wire, 0, &count), MPLAT_ENOHANDLES);
     cut_wire(&wire);
 }
 

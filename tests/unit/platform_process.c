@@ -212,8 +212,7 @@ TEST(platform_process, usage_times_enclose_the_run) {
     CHECK_OK(mplat_process_usage(child.process, &usage));
     CHECK_EQ_INT(usage.ended_ns, how.usage.ended_ns);
     CHECK_EQ_INT(usage.user_ns, how.usage.user_ns);
-    if (!test_on_wine()) /* which forgets the memory of a process shortly after its end */
-        CHECK_EQ_UINT(usage.peak_memory_bytes, how.usage.peak_memory_bytes);
+    CHECK_EQ_UINT(usage.peak_memory_bytes, how.usage.peak_memory_bytes);
     child_end(&child);
 }
 
@@ -231,6 +230,24 @@ TEST(platform_process, usage_of_a_running_child_is_told) {
         CHECK_OK(err);
     }
     CHECK(usage.user_ns + usage.system_ns >= 10000000);
+    child_end(&child);
+}
+
+/* Wine forgets the memory of a process with its end: what has been told stays true. */
+TEST(platform_process, the_largest_size_told_is_not_forgotten) {
+    child_t child = child_start_captured(child_options(CHILD_ARGS("linger", "60000")));
+    mplat_usage_t usage = {0};
+    REQUIRE(child_says(&child, "u"));
+    (void)mplat_process_usage(child.process, &usage);
+    CHECK_OK(mplat_process_signal(child.process, MPLAT_SIGNAL_KILL));
+    mplat_exit_t how = child_exit(&child);
+    CHECK(how.usage.peak_memory_bytes > 0 || usage.peak_memory_bytes == 0);
+    for (int i = 0; i < 20; i++) {
+        mplat_usage_t after;
+        test_sleep_ms(5);
+        CHECK_OK(mplat_process_usage(child.process, &after));
+        CHECK_EQ_MEM(&after, &how.usage, sizeof after);
+    }
     child_end(&child);
 }
 

@@ -185,6 +185,38 @@ TEST(posix_faults, message_with_a_handle) {
     fail_each_call(talk, 7);
 }
 
+/* Some bytes go out, then no more. */
+static int cut_code;
+
+static ssize_t cut_message(int fd, const struct msghdr *message) {
+    static int calls;
+    if (++calls % 2 == 1)
+        return send(fd, message->msg_iov[0].iov_base, 3, MSG_NOSIGNAL);
+    errno = cut_code;
+    return -1;
+}
+
+static void check_cut(int os_code, int expected, int later) {
+    mplat_link_t *link = NULL;
+    int fd = -1;
+    REQUIRE_OK(mplat_link_create(&link, &fd));
+    cut_code = os_code;
+    mplat_sys.send_message = cut_message;
+    int err = mplat_link_send(link, "hello", 6, NULL, 0, 0);
+    mplat_sys = real;
+    CHECK_EQ_INT(err, expected);
+    CHECK_ERR(mplat_link_send(link, "hello", 6, NULL, 0, 0), later);
+    CHECK_ERR(mplat_link_send(link, "hello", 6, NULL, 0, 0), later);
+    mplat_link_destroy(link);
+    close(fd);
+}
+
+TEST(posix_faults, nothing_follows_a_part_of_a_message) {
+    real = mplat_sys;
+    check_cut(ENOBUFS, MPLAT_ENOMEM, MPLAT_ESTATE);
+    check_cut(EPIPE, MPLAT_ECLOSED, MPLAT_ECLOSED);
+}
+
 static int map_memory(void) {
     mplat_segment_t *made = NULL, *opened = NULL;
     mplat_handle_t copy = MPLAT_NO_HANDLE;

@@ -355,6 +355,21 @@ TEST(process_fake, garbage_condemns_a_child) {
     finish();
 }
 
+/* The child has done nothing wrong: it is not killed, and the result says what to do. */
+TEST(process_fake, a_result_for_which_no_handle_is_free_says_so) {
+    static const wire_t sent = WIRE(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_VALUE, 1, 0x05);
+    static const fake_step_t steps[] = {FAKE_RECEIVE, FAKE_SEND(&sent, WIRE_SIZE(1)), FAKE_EXIT(0)};
+    const mproc_value_t *value = NULL;
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){.result = true}, steps);
+    fake_fail(FAKE_LINK_RECEIVE, 1, MPLAT_ENOHANDLES, 24);
+    CHECK_ERR(mproc_process_result(process, 1000, &value), MPROC_ESYSTEM);
+    CHECK_HAS_STR(mproc_last_error()->message, "open files");
+    CHECK_EQ_UINT(fake_child_signalled(fake_child(0), MPLAT_SIGNAL_KILL), 0);
+    mproc_process_destroy(process);
+    finish();
+}
+
 TEST(process_fake, damaged_value_is_an_error_of_its_result_alone) {
     static const wire_t damaged = WIRE(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_VALUE, 1, 0xc1);
     static const fake_step_t steps[] = {FAKE_RECEIVE, FAKE_SEND(&damaged, WIRE_SIZE(1)), FAKE_EXIT(0)};
@@ -553,6 +568,29 @@ TEST(process_fake, deadline_kills_at_its_time_and_not_before) {
     CHECK_OK(mproc_process_exit(process, &exit));
     CHECK_EQ_INT(exit.how, MPROC_EXIT_DEADLINE);
     CHECK_EQ_UINT(fake_child_signalled(fake_child(0), MPLAT_SIGNAL_KILL), 1);
+    mproc_process_destroy(process);
+    finish();
+}
+
+/* The thread of the deadlines neither spins nor forgets its task. */
+TEST(process_fake, deadline_is_kept_where_nobody_can_wait_for_it) {
+    mproc_exit_t exit;
+    begin();
+    fake_clock_hold();
+    fake_fail(FAKE_WATCH_WAIT, 1, MPLAT_ESYSTEM, 5);
+    mproc_process_t *process = start((mproc_process_options_t){.deadline_ms = 100}, NULL);
+    REQUIRE(test_wait_until(one_sleeps, NULL, 10000));
+    CHECK_EQ_UINT(fake_call_count(FAKE_WATCH_WAIT), 1);
+    fake_fail(FAKE_WATCH_WAIT, 1, MPLAT_ESYSTEM, 5);
+    fake_clock_advance(99 * MS);
+    while (fake_call_count(FAKE_WATCH_WAIT) < 2)
+        test_sleep_ms(1);
+    REQUIRE(test_wait_until(one_sleeps, NULL, 10000));
+    CHECK_EQ_UINT(fake_call_count(FAKE_WATCH_WAIT), 2);
+    fake_clock_advance(2 * MS);
+    CHECK_OK(mproc_process_join(process, MPROC_FOREVER));
+    CHECK_OK(mproc_process_exit(process, &exit));
+    CHECK_EQ_INT(exit.how, MPROC_EXIT_DEADLINE);
     mproc_process_destroy(process);
     finish();
 }
