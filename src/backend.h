@@ -78,6 +78,8 @@ typedef struct mproc_reply {
 } mproc_reply_t;
 
 /* What the core hears. context is the core's. */
+#define MPROC_WORKERS_MAX 4096 /* slots of any backend */
+
 typedef struct mproc_backend_events {
     void (*slot_up)(void *context, int slot, int64_t pid);
     /* No work is in the slot any more. error NULL: as planned. */

@@ -196,6 +196,9 @@ static int make_plan(mproc_local_t *local) {
     worker.detached = false;
     worker.deadline_ms = 0;
     worker.values = local->options.values;
+    /* Several workers that read one terminal would take each other's lines, and the host's. */
+    if (worker.standard_input.kind == MPROC_STDIO_INHERIT)
+        worker.standard_input.kind = MPROC_STDIO_NULL;
     return mproc_plan_init_worker(&local->plan, &worker);
 }
 

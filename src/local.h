@@ -109,7 +109,6 @@ typedef struct mproc_slot {
     mproc_sent_t sent[MPROC_CHANNEL_SLOTS];
 } mproc_slot_t;
 
-#define MPROC_WORKERS_MAX 4096
 #define MPROC_COPY_SIZE 32768
 
 typedef struct mproc_local {

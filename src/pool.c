@@ -211,8 +211,8 @@ void mproc_pool_destroy(mproc_pool_t *pool) {
 int mproc_pool_resize(mproc_pool_t *pool, int processes) {
     if (pool == NULL)
         return no_pool();
-    if (processes < 1)
-        return mproc_fail(MPROC_EINVAL, "A pool cannot have %d workers", processes);
+    if (processes < 1 || processes > MPROC_WORKERS_MAX)
+        return mproc_fail(MPROC_EINVAL, "A pool cannot have %d workers: give 1 to %d", processes, MPROC_WORKERS_MAX);
     mproc_core_lock(pool);
     int err = pool->state == MPROC_POOL_OPEN ? MPROC_OK : mproc_fail(MPROC_ECLOSED, "The pool is closed");
     if (err == MPROC_OK)

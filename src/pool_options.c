@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS_MOST 100000
 #define RESTART_WINDOW_MS 10000
 #define START_TIMEOUT_MS 60000
 #define MEMORY_LIMIT ((size_t)256 << 20)
@@ -49,10 +48,10 @@ static int check_task(const mproc_task_t *task) {
 
 static int check_pool(const mproc_pool_options_t *options) {
     int err = MPROC_OK;
-    if ((options->processes < 0 && options->processes != MPROC_INLINE) || options->processes > WORKERS_MOST)
+    if ((options->processes < 0 && options->processes != MPROC_INLINE) || options->processes > MPROC_WORKERS_MAX)
         return mproc_fail(MPROC_EINVAL,
                           "processes is %d: give 1 to %d, 0 for as many as there are processors, or MPROC_INLINE",
-                          options->processes, WORKERS_MOST);
+                          options->processes, MPROC_WORKERS_MAX);
     if (!(options->recycle_jitter >= 0.0 && options->recycle_jitter <= 1.0))
         return mproc_fail(MPROC_EINVAL, "recycle_jitter is %g: give 0 to 1", options->recycle_jitter);
     if ((err = check_task(options->initializer)) != MPROC_OK || (err = check_task(options->finalizer)) != MPROC_OK ||

@@ -43,9 +43,10 @@ typedef void mproc_pool_hook_t(mproc_pool_t *pool, const mproc_pool_event_t *eve
 
 /* Zero in a member means its default. Everything is copied by create. */
 typedef struct mproc_pool_options {
-    size_t size;                     /* of this struct, for later versions; 0 means of this one */
-    int processes;                   /* workers; default mproc_cpu_count(). MPROC_INLINE runs every task in the calling
-                                        thread, in this process, for debugging. Any other negative is MPROC_EINVAL */
+    size_t size; /* of this struct, for later versions; 0 means of this one */
+    /* workers, at most 4,096; default mproc_cpu_count(). MPROC_INLINE runs every task in the calling thread, in this process, for
+     * debugging. Any other negative is MPROC_EINVAL */
+    int processes;
     const mproc_task_t *initializer; /* runs first in every worker; its call may set the worker's state */
     const mproc_args_t *initargs;
     const mproc_task_t *finalizer; /* runs last in a worker that retires or is closed, not in one that is killed */
@@ -71,9 +72,10 @@ typedef struct mproc_pool_options {
                           cannot be written fails create with MPROC_ESYSTEM */
     mproc_pool_hook_t *hook; /* told of workers coming and going, by the pool's thread */
     void *hook_context;
-    const mproc_process_options_t
-        *worker;                 /* environment, directory, streams, limits, priority, cpus of the workers; its
-                                              target, name, args, result, daemon and detached are not used */
+    /* Environment, directory, streams, limits, priority, cpus and group of the workers; its target, name, args, input, result,
+     * daemon, detached, deadline_ms and values are not used. Where it says nothing of standard input, workers have nothing to
+     * read; a handle in it must stay open as long as the pool, and a FILE is cut to nothing by each worker: see APPEND. */
+    const mproc_process_options_t *worker;
     mproc_value_limits_t values; /* of arguments in workers and of results here */
 } mproc_pool_options_t;
 
@@ -105,7 +107,7 @@ MPROC_API int mproc_pool_join(mproc_pool_t *pool, int64_t timeout_ms);
  * not released stay valid. NULL does nothing. */
 MPROC_API void mproc_pool_destroy(mproc_pool_t *pool);
 
-/* Changes the number of workers: new ones start, those too many retire after their task. MPROC_EINVAL below 1. */
+/* Changes the number of workers: new ones start, those too many retire after their task. MPROC_EINVAL below 1 and above 4,096. */
 MPROC_API int mproc_pool_resize(mproc_pool_t *pool, int processes);
 
 /* ---- one task ----------------------------------------------------------------------------------------------------------- */

@@ -29,6 +29,12 @@ bool host_exit_at_terminate(int code);
 void host_block_terminate(void);
 void host_unblock_terminate(void);
 
+/* host_interrupt_group sends what Ctrl-C sends, to every process of this one's group; false where that cannot be done.
+ * host_catch_interrupt makes this process count it instead of ending; host_interrupts gives how often it came. */
+bool host_interrupt_group(void);
+void host_catch_interrupt(void);
+int host_interrupts(void);
+
 /* host_ignore_children sets SIGCHLD to "ignore": the system then reaps children; false on Windows. host_heed_children undoes
  * it. */
 bool host_ignore_children(void);

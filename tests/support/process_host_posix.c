@@ -80,6 +80,25 @@ void host_unblock_terminate(void) {
     set_terminate(SIG_UNBLOCK, SIG_DFL);
 }
 
+static volatile sig_atomic_t interrupts;
+
+static void count_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupts++;
+}
+
+bool host_interrupt_group(void) {
+    return kill(0, SIGINT) == 0;
+}
+
+void host_catch_interrupt(void) {
+    (void)signal(SIGINT, count_interrupt);
+}
+
+int host_interrupts(void) {
+    return interrupts;
+}
+
 bool host_ignore_children(void) {
     return signal(SIGCHLD, SIG_IGN) != SIG_ERR;
 }

@@ -50,6 +50,16 @@ void host_block_terminate(void) {}
 
 void host_unblock_terminate(void) {}
 
+bool host_interrupt_group(void) {
+    return false;
+}
+
+void host_catch_interrupt(void) {}
+
+int host_interrupts(void) {
+    return 0;
+}
+
 bool host_ignore_children(void) {
     return false;
 }
