@@ -29,6 +29,17 @@ static void clear_output(mproc_call_t *call) {
     mproc_buffer_clear(&call->output);
 }
 
+/* A reservation in the runner's place is only noted at first: a map over numbers makes a million of them, and most tasks do
+ * nothing more to their result than write it. Here it becomes an output like others. */
+static void settle_place(mproc_call_t *call) {
+    if (call->kind != MPROC_OUTCOME_PLACED)
+        return;
+    call->kind = MPROC_OUTCOME_BYTES;
+    call->output.data = call->place;
+    call->output.size = call->place_size;
+    call->output.capacity = call->place_size;
+}
+
 /* A number that no function of this call has noted: the task's own, or the error of some other function. */
 static void note_returned(mproc_call_t *call, int returned) {
     const char *name = call->request.task->name;
@@ -57,6 +68,7 @@ void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_ou
 }
 
 void mproc_call_end(mproc_call_t *call, int returned, mproc_outcome_t *out_outcome) {
+    settle_place(call);
     if (returned != MPROC_OK)
         fail(call, returned);
     if (call->tree != NULL)
@@ -152,6 +164,7 @@ int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value) {
     int err = mproc_call_check(call);
     if (err != MPROC_OK)
         return err;
+    settle_place(call);
     if (call->kind == MPROC_OUTCOME_BYTES) {
         err = replace_reserved(call, &value);
     } else {
@@ -164,19 +177,12 @@ int mproc_call_return_arg(mproc_call_t *call, mproc_arg_t value) {
     return MPROC_OK;
 }
 
-int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
+/* Apart, so that a reservation in the runner's place, of which a map makes one for each item, needs no registers of this. */
+static __attribute__((noinline)) int reserve_elsewhere(mproc_call_t *call, size_t size, void **out_data) {
     if (mproc_call_check(call) != MPROC_OK)
         return MPROC_EINVAL;
     if (out_data == NULL)
         return mproc_call_note(call, mproc_fail(MPROC_EINVAL, "out_data is NULL"));
-    if (call->place != NULL && size == call->place_size) {
-        call->output.data = call->place;
-        call->output.capacity = size;
-        call->output.size = size;
-        call->kind = MPROC_OUTCOME_BYTES;
-        *out_data = call->place;
-        return MPROC_OK;
-    }
     clear_output(call);
     *out_data = mproc_buffer_extend(&call->output, size);
     if (*out_data == NULL) {
@@ -187,9 +193,18 @@ int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
     return MPROC_OK;
 }
 
+int mproc_call_reserve(mproc_call_t *call, size_t size, void **out_data) {
+    if (__builtin_expect(call == NULL || out_data == NULL || call->place == NULL || size != call->place_size, 0))
+        return reserve_elsewhere(call, size, out_data);
+    call->kind = MPROC_OUTCOME_PLACED;
+    *out_data = call->place;
+    return MPROC_OK;
+}
+
 int mproc_call_truncate(mproc_call_t *call, size_t size) {
     if (mproc_call_check(call) != MPROC_OK)
         return MPROC_EINVAL;
+    settle_place(call);
     if (call->kind != MPROC_OUTCOME_BYTES)
         return mproc_call_note(call, mproc_fail(MPROC_EINVAL, "There is no reserved result to make shorter"));
     if (size > call->output.size)

@@ -17,7 +17,8 @@ typedef enum mproc_outcome_kind {
     MPROC_OUTCOME_NOTHING = 0, /* the task returned no value */
     MPROC_OUTCOME_VALUE,       /* data is MessagePack */
     MPROC_OUTCOME_BYTES,       /* data is what it wrote into its reservation */
-    MPROC_OUTCOME_FAILED       /* data is mproc_report_encode's; size 0 when there was no room even for that */
+    MPROC_OUTCOME_FAILED,      /* data is mproc_report_encode's; size 0 when there was no room even for that */
+    MPROC_OUTCOME_PLACED /* of a call in its run, never how one ended: BYTES that are the runner's place as it is */
 } mproc_outcome_kind_t;
 
 /* How a run ended, in the room that the call's source gave. */
@@ -65,8 +66,8 @@ void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, con
 void mproc_call_run(mproc_call_t *call, const mproc_request_t *request, mproc_outcome_t *out_outcome);
 
 /* The parts of a run, for a runner of many that changes call->request in place from one to the next: begin, the task itself,
- * end. Between two whose results are in call->place and need nothing else, end may be left out. begin stands here because a map
- * over numbers does it for every one. */
+ * end. After a task that returned MPROC_OK, left the kind PLACED and noted nothing, end may be left out, and with requests that
+ * have no arguments the next one needs of begin only kind NOTHING and mproc_error_clear. */
 static inline void mproc_call_begin(mproc_call_t *call) {
     call->kind = MPROC_OUTCOME_NOTHING;
     call->decoded = false;

@@ -158,31 +158,70 @@ static void fail_item(mproc_worker_t *worker, chunk_t *chunk, mproc_response_slo
 /* in_place says that an item's result is where it belongs, and nothing is left to do for it. */
 static bool in_place(const mproc_worker_t *worker, int returned) {
     const mproc_call_t *call = &worker->item_call;
-    return returned == MPROC_OK && call->kind == MPROC_OUTCOME_BYTES && call->output.data == call->place &&
-           call->output.size == call->place_size && worker->chunk_taken == 0 && call->tree == NULL;
+    return returned == MPROC_OK && call->kind == MPROC_OUTCOME_PLACED && !call->noted && worker->chunk_taken == 0;
 }
 
-/* run_items runs the next item, and others before it as long as their results are in place. */
-static bool run_items(mproc_worker_t *worker, chunk_t *chunk) {
+/* run_plain runs all items of a plain array from the next one on whose results are in place, and sets back only what the run of
+ * such an item has changed: between two numbers there is nothing else to do. False: it stopped at an item that has returned
+ * *out_returned and is to be ended. Apart and with its exit out of the way, because each jump here costs a map several per
+ * cent. */
+static __attribute__((noinline)) bool run_plain(mproc_worker_t *worker, int *out_returned) {
+    const mproc_request_slot_t *slot = worker->request;
+    _Atomic uint32_t *done = &worker->channel->progress.item;
     mproc_call_t *call = &worker->item_call;
-    uint32_t last = worker->request->count - 1;
+    const mproc_error_t **last_error = &mproc_thread_error;
+    uint32_t item = worker->runner.item;
+    uint32_t count = slot->count;
+    const unsigned char *input = worker->input + (size_t)item * slot->item_size;
+    unsigned char *place = worker->output + (size_t)item * slot->output_size;
+    mproc_call_begin(call);
+    while (item != count) {
+        call->request.input = input;
+        call->place = place;
+        int returned = call->request.task->run(call);
+        if (__builtin_expect(!in_place(worker, returned), 0)) {
+            *out_returned = returned;
+            return false;
+        }
+        call->kind = MPROC_OUTCOME_NOTHING;
+        if (__builtin_expect(*last_error != NULL, 0))
+            *last_error = NULL;
+        input += call->request.input_size;
+        place += call->place_size;
+        worker->runner.item = ++item;
+        /* After the results of the items before it: who reads this number may read those. */
+        atomic_store_explicit(done, item, memory_order_release);
+    }
+    return true;
+}
+
+static int run_next(mproc_worker_t *worker, chunk_t *chunk) {
+    mproc_call_t *call = &worker->item_call;
+    next_request(worker, chunk);
+    mproc_call_begin(call);
+    return call->request.task->run(call);
+}
+
+/* run_items runs the next item, or several; false when one has failed. */
+static bool run_items(mproc_worker_t *worker, chunk_t *chunk) {
     mproc_outcome_t outcome;
     int returned = MPROC_OK;
-    for (;;) {
-        next_request(worker, chunk);
-        mproc_call_begin(call);
-        returned = call->request.task->run(call);
-        if (!chunk->plain || worker->runner.item == last || !in_place(worker, returned))
-            break;
-        worker->runner.item++;
-        stamp_item(worker);
-    }
-    mproc_call_end(call, returned, &outcome);
+    int err = MPROC_OK;
+    if (!chunk->plain || worker->request->watch)
+        returned = run_next(worker, chunk);
+    else if (run_plain(worker, &returned))
+        return true;
+    mproc_call_end(&worker->item_call, returned, &outcome);
     if (outcome.kind == MPROC_OUTCOME_FAILED)
         return false;
-    if (worker->chunk_taken > 0)
-        return true;
-    return (chunk->plain ? keep_plain(worker, &outcome) : keep_record(worker, chunk, &outcome)) == MPROC_OK;
+    if (worker->chunk_taken == 0)
+        err = chunk->plain ? keep_plain(worker, &outcome) : keep_record(worker, chunk, &outcome);
+    if (err != MPROC_OK)
+        return false;
+    worker->runner.item += worker->chunk_taken > 0 ? worker->chunk_taken : 1;
+    worker->chunk_taken = 0;
+    stamp_item(worker);
+    return true;
 }
 
 static void run_chunk(mproc_worker_t *worker, mproc_response_slot_t *response) {
@@ -198,11 +237,8 @@ static void run_chunk(mproc_worker_t *worker, mproc_response_slot_t *response) {
     bool good = true;
     response->failed = 0;
     response->report_size = 0;
-    while (worker->runner.item < slot->count && (good = run_items(worker, &chunk))) {
-        worker->runner.item += worker->chunk_taken > 0 ? worker->chunk_taken : 1;
-        worker->chunk_taken = 0;
-        stamp_item(worker);
-    }
+    while (good && worker->runner.item < slot->count)
+        good = run_items(worker, &chunk);
     response->succeeded = worker->runner.item;
     if (good)
         place_data(worker, response, chunk.records.size);

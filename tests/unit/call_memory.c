@@ -105,6 +105,42 @@ TEST(call, a_reservation_of_the_expected_size_lies_in_the_runners_place) {
     run_end(&run);
 }
 
+static int fill_eight_and_cut(mproc_call_t *call) {
+    int err = fill_eight(call);
+    return err != MPROC_OK ? err : mproc_call_truncate(call, 5);
+}
+
+static int fill_eight_and_more(mproc_call_t *call) {
+    void *data;
+    int err = fill_eight(call);
+    if (err == MPROC_OK)
+        err = mproc_call_reserve(call, 12, &data);
+    if (err == MPROC_OK)
+        memcpy(data, "abcdefghijkl", 12);
+    return err;
+}
+
+TEST(call, a_result_in_the_runners_place_can_be_cut_or_taken_elsewhere) {
+    place_t place = {{0}, sizeof place.room};
+    mproc_buffer_source_t source = {grow_place, &place};
+    char element[8];
+    run_t run;
+    run_begin(&run, NULL);
+    mproc_call_init(&run.call, NULL, &source);
+    run.call.place = element;
+    run.call.place_size = sizeof element;
+    run_again(&run, fill_eight_and_cut);
+    CHECK_EQ_INT(run.outcome.kind, MPROC_OUTCOME_BYTES);
+    CHECK(run.outcome.data == element);
+    CHECK_EQ_UINT(run.outcome.size, 5);
+    run_again(&run, fill_eight_and_more);
+    CHECK(run.outcome.data == place.room);
+    CHECK_EQ_UINT(run.outcome.size, 12);
+    CHECK_EQ_MEM(place.room, "abcdefghijkl", 12);
+    CHECK_EQ_MEM(element, "12345678", 8);
+    run_end(&run);
+}
+
 TEST(call, nothing_but_a_reservation_is_written_into_the_runners_place) {
     place_t place = {{0}, sizeof place.room};
     mproc_buffer_source_t source = {grow_place, &place};

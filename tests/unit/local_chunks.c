@@ -110,6 +110,64 @@ MPROC_TASK(chunk_wrong_size) {
     return mproc_call_reserve(call, 3, &place);
 }
 
+/* Its square, each time on another way to its place. */
+MPROC_TASK(chunk_square_devious) {
+    int64_t number = input_number(call);
+    int64_t square = number * number;
+    size_t sizes[2] = {sizeof square, sizeof square};
+    void *place = NULL;
+    if (number % 6 == 1)
+        sizes[0] = 3;
+    else if (number % 6 == 2)
+        sizes[1] = 64;
+    else if (number % 6 == 3)
+        (void)mproc_call_args(call, "x", &number); /* fails, and says so in the call */
+    else if (number % 6 == 4)
+        (void)mproc_call_return(call, number);
+    else if (number % 6 == 5)
+        (void)mproc_pool_close(NULL); /* fails, in this thread alone */
+    for (size_t i = number % 6 == 0; i < 2; i++) {
+        int err = mproc_call_reserve(call, sizes[i], &place);
+        if (err != MPROC_OK)
+            return err;
+        memset(place, 0xff, sizes[i]);
+    }
+    memcpy(place, &square, sizeof square);
+    return mproc_call_truncate(call, sizeof square);
+}
+
+/* The second item returns the code that a function gave the first one, which went on nevertheless. */
+MPROC_TASK(chunk_borrow_code) {
+    int64_t number = input_number(call);
+    void *place = NULL;
+    if (number == 2)
+        return MPROC_EINVAL;
+    int err = mproc_call_reserve(call, sizeof number, &place);
+    if (mproc_call_item(call) == 0)
+        return mproc_call_chunk(call, NULL, NULL, NULL) == MPROC_EINVAL ? err : MPROC_ETYPE;
+    return mproc_pool_close(NULL) == MPROC_EINVAL ? err : MPROC_ETYPE;
+}
+
+/* Makes its result once, and no other. */
+MPROC_TASK(chunk_first_only) {
+    void *place = NULL;
+    return mproc_call_item(call) == 0 ? mproc_call_reserve(call, sizeof(int64_t), &place) : MPROC_OK;
+}
+
+/* Takes all items and a result of its own: each is the number of calls so far. */
+MPROC_TASK(chunk_count_calls) {
+    static int64_t calls;
+    const void *input = NULL;
+    void *place = NULL;
+    void *output = NULL;
+    size_t count = 0;
+    calls++;
+    int err = mproc_call_chunk(call, &input, &output, &count);
+    for (size_t i = 0; i < count && output != NULL; i++)
+        memcpy((int64_t *)output + i, &calls, sizeof calls);
+    return err == MPROC_OK ? mproc_call_reserve(call, sizeof calls, &place) : err;
+}
+
 /* ---- helpers -------------------------------------------------------------------------------------------------------------------- */
 
 enum { COUNT = 100 };
@@ -185,6 +243,70 @@ TEST(local_chunks, a_task_takes_the_rest_of_a_chunk) {
     job.work.first = 1000;
     job_run(&rig, 0, &job);
     CHECK_EQ_STR(job.report.error.message, "");
+    check_squares(items, results, COUNT, COUNT);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_chunks, every_way_to_a_result_ends_in_its_place) {
+    check_plain(&chunk_square_devious, COUNT);
+}
+
+TEST(local_chunks, a_failure_that_an_item_got_over_is_not_the_next_ones) {
+    rig_t rig;
+    int64_t items[2] = {1, 2}, results[2];
+    rig_start(&rig, 1);
+    for (int64_t first = 0; first < 2; first++) {
+        job_t job = job_array(&chunk_borrow_code, items, 2, sizeof *items, results, sizeof *results);
+        job.work.first = first;
+        job_run(&rig, 0, &job);
+        CHECK_EQ_UINT(job.succeeded, 1);
+        CHECK_EQ_UINT(job.failed, 1);
+        CHECK_EQ_INT(job.report.error.code, MPROC_ETASK);
+        CHECK_EQ_INT(job.report.error.task_code, MPROC_EINVAL);
+        CHECK(strchr(job.report.error.message, ':') == NULL);
+        job_free(&job);
+    }
+    rig_close(&rig);
+}
+
+TEST(local_chunks, an_item_without_a_result_does_not_get_the_one_before_it) {
+    rig_t rig;
+    int64_t items[3] = {1, 2, 3}, results[3];
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_first_only, items, 3, sizeof *items, results, sizeof *results);
+    job_run(&rig, 0, &job);
+    CHECK_EQ_UINT(job.succeeded, 1);
+    CHECK_EQ_UINT(job.failed, 1);
+    CHECK_EQ_INT(job.report.error.code, MPROC_ETYPE);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_chunks, a_chunk_taken_whole_is_done_even_with_a_reservation) {
+    rig_t rig;
+    int64_t items[COUNT], results[COUNT];
+    number_items(items, results, COUNT);
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_count_calls, items, COUNT, sizeof *items, results, sizeof *results);
+    job_run(&rig, 0, &job);
+    CHECK_EQ_UINT(job.succeeded, COUNT);
+    CHECK_EQ_INT(results[0], 1);
+    CHECK_EQ_INT(results[COUNT - 1], 1);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_chunks, with_times_kept_every_item_is_the_running_one_once) {
+    rig_t rig;
+    int64_t items[COUNT], results[COUNT];
+    number_items(items, results, COUNT);
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_square_devious, items, COUNT, sizeof *items, results, sizeof *results);
+    job.work.watch = true;
+    job_run(&rig, 0, &job);
+    CHECK_EQ_INT(job.started, 1);
+    CHECK_EQ_UINT(job.succeeded, COUNT);
     check_squares(items, results, COUNT, COUNT);
     job_free(&job);
     rig_close(&rig);
