@@ -11,8 +11,12 @@ typedef struct free_block {
     struct free_block *next;
 } free_block_t;
 
+static size_t room_of(size_t steps) {
+    return MPROC_JOB_FIRST + steps * MPROC_JOB_STEP;
+}
+
 mproc_result_t *mproc_job_take(mproc_job_store_t *store, size_t payload) {
-    size_t steps = (payload + MPROC_JOB_STEP - 1) / MPROC_JOB_STEP;
+    size_t steps = payload <= MPROC_JOB_FIRST ? 0 : (payload - MPROC_JOB_FIRST + MPROC_JOB_STEP - 1) / MPROC_JOB_STEP;
     mproc_result_t *job = NULL;
     if (steps < MPROC_JOB_CLASSES && store->free[steps] != NULL) {
         free_block_t *block = store->free[steps];
@@ -22,7 +26,7 @@ mproc_result_t *mproc_job_take(mproc_job_store_t *store, size_t payload) {
     } else {
         if (payload > SIZE_MAX / 2)
             return NULL;
-        job = mproc_alloc(sizeof *job + steps * MPROC_JOB_STEP);
+        job = mproc_alloc(sizeof *job + room_of(steps));
         if (job == NULL)
             return NULL;
     }
@@ -58,14 +62,14 @@ void mproc_job_empty(mproc_result_t *job) {
     if (job->hold != NULL)
         job->hold->release(job->hold);
     if (job->flags & MPROC_JOB_HEAP)
-        mproc_free((void *)(uintptr_t)job->data);
+        mproc_free((void *)(uintptr_t)job->unit.kept.data);
     mproc_tree_destroy(job->tree);
     if (job->rare != NULL) {
         mproc_report_fini(&job->rare->report);
         mproc_free(job->rare);
     }
     job->hold = NULL;
-    job->data = NULL;
+    job->flags &= (uint8_t)~MPROC_JOB_HEAP;
     job->tree = NULL;
     job->rare = NULL;
 }
@@ -81,17 +85,17 @@ int mproc_job_keep(mproc_result_t *job, const mproc_reply_t *reply) {
     size_t spare = 0;
     unsigned char *to = spare_room(job, &spare);
     job->outcome = (uint8_t)reply->outcome;
-    job->size = reply->size;
+    job->unit.kept = (mproc_kept_t){NULL, reply->size};
     if (reply->hold != NULL) {
         job->hold = reply->hold;
-        job->data = reply->data;
+        job->unit.kept.data = reply->data;
         return MPROC_OK;
     }
     if (reply->size == 0)
         return MPROC_OK;
     if (reply->size > spare) {
         to = mproc_job_payload(job);
-        if (job->room == UINT16_MAX || reply->size > job->room * (size_t)MPROC_JOB_STEP) {
+        if (job->room == UINT16_MAX || reply->size > room_of(job->room)) {
             to = mproc_alloc(reply->size);
             if (to == NULL)
                 return MPROC_ENOMEM;
@@ -99,7 +103,7 @@ int mproc_job_keep(mproc_result_t *job, const mproc_reply_t *reply) {
         }
     }
     memcpy(to, reply->data, reply->size);
-    job->data = to;
+    job->unit.kept.data = to;
     return MPROC_OK;
 }
 

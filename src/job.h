@@ -37,10 +37,19 @@ enum {
     MPROC_UNIT_KILLED = 64    /* its slot has been killed for it */
 };
 
+/* What a single task gave. */
+typedef struct mproc_kept {
+    const void *data;
+    size_t size;
+} mproc_kept_t;
+
 /* A work and where it is. */
 typedef struct mproc_unit {
     mproc_work_t work; /* first: events give it back */
-    mproc_node_t node; /* in the queue, or in its lane */
+    union {
+        mproc_node_t node; /* in the queue, or in its lane */
+        mproc_kept_t kept; /* of a single task that has succeeded: it is in no list any more */
+    };
     mproc_result_t *job;
     int32_t lane;     /* where it is out, or reserved for; -1 */
     uint16_t attempt; /* runs that failed before this one */
@@ -104,25 +113,27 @@ typedef struct mproc_rare {
     mproc_result_t *job;
 } mproc_rare_t;
 
-/* Once done is set everything but tree, flags and references stays as it is. The order of members keeps it at 176 bytes. */
+/* Once done is set everything but tree, flags and references stays as it is. There may be a million of these. */
 struct mproc_result {
     mproc_unit_t unit; /* of a single task; its kind, task and bucket's place for all */
     mproc_pool_t *pool;
     _Atomic uint32_t done;
     uint32_t references; /* the user's handle, the pool while it is not done, a callback to come */
     int code;
-    uint16_t room; /* bytes behind the struct, in units of MPROC_JOB_STEP; UINT16_MAX: not to be used again */
+    uint16_t room; /* behind the struct, in steps; UINT16_MAX: not to be used again */
     uint8_t flags;
     uint8_t outcome; /* mproc_outcome_kind_t of a single task */
-    const void *data;
-    size_t size;
     mproc_hold_t *hold;
     mproc_tree_t *tree;
     mproc_rare_t *rare;
 };
 
+_Static_assert(sizeof(mproc_result_t) <= 20 * sizeof(int64_t), "a waiting task is small");
+
+/* The room behind a job: allocators give sizes in steps of 16 bytes, and most take 8 of them for themselves. */
 #define MPROC_JOB_STEP 16u
-#define MPROC_JOB_CLASSES 17u /* blocks with room for up to 256 bytes are used again */
+#define MPROC_JOB_FIRST 8u
+#define MPROC_JOB_CLASSES 17u /* blocks with room for up to 264 bytes are used again */
 #define MPROC_JOB_KEPT 4096u  /* unused blocks that are kept, of each class */
 
 /* Unused blocks, linked by their first word. */

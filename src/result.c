@@ -145,7 +145,7 @@ static int decode(mproc_result_t *result, const mproc_value_t **out_value) {
     mproc_core_unlock(pool);
     if (*out_value != NULL)
         return MPROC_OK;
-    int err = mproc_tree_decode(result->data, result->size, &pool->values, &tree);
+    int err = mproc_tree_decode(result->unit.kept.data, result->unit.kept.size, &pool->values, &tree);
     if (err != MPROC_OK) {
         mproc_tree_destroy(tree);
         return err;
@@ -192,9 +192,9 @@ int mproc_result_get_bytes(mproc_result_t *result, int64_t timeout_ms, const voi
         return mproc_fail(MPROC_ETYPE, "The task returned no raw bytes but %s: take it with mproc_result_get",
                           result->outcome == MPROC_OUTCOME_VALUE ? "a value" : "nothing");
     if (out_data != NULL)
-        *out_data = result->data;
+        *out_data = result->unit.kept.data;
     if (out_size != NULL)
-        *out_size = result->size;
+        *out_size = result->unit.kept.size;
     return MPROC_OK;
 }
 
@@ -237,8 +237,8 @@ static int single_item(mproc_result_t *result, mproc_item_t *out_item) {
     if (result->code != MPROC_OK) {
         out_item->error = mproc_job_error(result);
     } else if (result->outcome == MPROC_OUTCOME_BYTES) {
-        out_item->data = result->data;
-        out_item->size = result->size;
+        out_item->data = result->unit.kept.data;
+        out_item->size = result->unit.kept.size;
     } else if (result->outcome == MPROC_OUTCOME_VALUE) {
         return decode(result, &out_item->value);
     }

@@ -106,8 +106,8 @@ MPROC_TASK(bench_pending) {
     int err = MPROC_ENOMEM;
     if (results == NULL)
         return mproc_call_fail(call, 1, "no memory for the array of results");
-    memset(results, 0xff, PENDING_TASKS * sizeof(mproc_result_t *)); /* touched before it is measured */
-    memset(results, 0, PENDING_TASKS * sizeof(mproc_result_t *));
+    for (size_t i = 0; i < PENDING_TASKS; i++) /* touched before it is measured, whatever the compiler thinks of it */
+        ((mproc_result_t *volatile *)results)[i] = NULL;
     err = warm_pool_create(1, false, &pool) == BENCH_OK ? submit_all(pool, results, &bytes_each) : MPROC_ESYSTEM;
     (void)mproc_pool_terminate(pool);
     for (size_t i = 0; i < PENDING_TASKS; i++)

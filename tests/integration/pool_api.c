@@ -64,6 +64,18 @@ MPROC_TASK(api_bytes) {
     return err;
 }
 
+/* As many bytes as its argument says, each that number. */
+MPROC_TASK(api_fill) {
+    int size = 0;
+    void *data = NULL;
+    int err = mproc_call_args(call, "i", &size);
+    if (err == MPROC_OK)
+        err = mproc_call_reserve(call, (size_t)size, &data);
+    if (err == MPROC_OK)
+        memset(data, size % 256, (size_t)size);
+    return err;
+}
+
 MPROC_TASK(api_odd_fails) {
     int64_t x = 0;
     int err = mproc_call_args(call, "x", &x);
@@ -143,6 +155,40 @@ TEST(pool_api, thousands_of_async_tasks_keep_their_results_apart) {
             results[i] = start(pool, &api_echo, i, NULL);
         for (int64_t i = 0; i < COUNT; i++)
             CHECK_EQ_INT(done_int(results[round == 1 ? COUNT - 1 - i : i]), round == 1 ? COUNT - 1 - i : i);
+    }
+    end_pool(pool);
+}
+
+/* Small ones lie in the memory of their task, where it had its arguments, its input, and its place in a queue. */
+TEST(pool_api, results_of_every_small_size_keep_their_bytes) {
+    enum { SIZES = 400 };
+    static unsigned char input[SIZES];
+    mproc_result_t *filled[SIZES], *copied[SIZES];
+    mproc_pool_t *pool = pool_of(2);
+    unsigned wrong = 0;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < SIZES; i++) {
+            mproc_task_options_t options = {.input = input, .input_size = (size_t)i};
+            REQUIRE_OK(mproc_pool_apply_async(pool, &api_fill, MPROC_ARGS(i), NULL, &filled[i]));
+            REQUIRE_OK(mproc_pool_apply_async(pool, &api_bytes, NULL, &options, &copied[i]));
+        }
+        for (int i = 0; i < SIZES; i++) {
+            const unsigned char *data = NULL;
+            size_t size = 0;
+            REQUIRE_OK(mproc_result_get_bytes(filled[i], MPROC_FOREVER, (const void **)&data, &size));
+            wrong += size != (size_t)i;
+            for (size_t k = 0; k < size; k++)
+                wrong += data[k] != i % 256;
+            REQUIRE_OK(mproc_result_get_bytes(copied[i], MPROC_FOREVER, (const void **)&data, &size));
+            wrong += size != (size_t)i;
+            for (size_t k = 0; k < size; k++)
+                wrong += data[k] != 1;
+        }
+        CHECK_EQ_UINT(wrong, 0);
+        for (int i = 0; i < SIZES; i++) {
+            mproc_result_release(filled[i]);
+            mproc_result_release(copied[i]);
+        }
     }
     end_pool(pool);
 }
