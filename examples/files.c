@@ -6,6 +6,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static bool ends_with(const char *name, const char *suffix) {
     return end == 0 || (length >= end && strcmp(name + length - end, suffix) == 0);
 }
 
-static bool walk(file_list_t *list, const char *path, const char *suffix, apr_pool_t *parent);
+static bool walk(file_list_t *list, const char *path, const char *suffix, apr_int32_t links, apr_pool_t *parent);
 
 static bool walk_folder(file_list_t *list, const char *path, const char *suffix, apr_pool_t *pool) {
     apr_dir_t *folder = NULL;
@@ -46,19 +47,20 @@ static bool walk_folder(file_list_t *list, const char *path, const char *suffix,
         if (status != APR_SUCCESS && !APR_STATUS_IS_INCOMPLETE(status))
             break;
         if (strcmp(entry.name, ".") != 0 && strcmp(entry.name, "..") != 0)
-            (void)walk(list, apr_pstrcat(pool, path, "/", entry.name, (char *)NULL), suffix, pool);
+            (void)walk(list, apr_pstrcat(pool, path, "/", entry.name, (char *)NULL), suffix, APR_FINFO_LINK, pool);
     }
     apr_dir_close(folder);
     return true;
 }
 
-static bool walk(file_list_t *list, const char *path, const char *suffix, apr_pool_t *parent) {
+/* links is APR_FINFO_LINK to look at links themselves, 0 to follow them. */
+static bool walk(file_list_t *list, const char *path, const char *suffix, apr_int32_t links, apr_pool_t *parent) {
     apr_pool_t *pool = NULL;
     apr_finfo_t info;
     bool found = false;
     if (apr_pool_create(&pool, parent) != APR_SUCCESS)
         return false;
-    apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_SIZE | APR_FINFO_LINK, pool);
+    apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_SIZE | links, pool);
     if (status == APR_SUCCESS || APR_STATUS_IS_INCOMPLETE(status)) {
         found = true;
         if (info.filetype == APR_DIR)
@@ -74,7 +76,7 @@ bool files_add(file_list_t *list, const char *path, const char *suffix) {
     apr_pool_t *pool = NULL;
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS)
         return false;
-    bool found = walk(list, path, suffix, pool);
+    bool found = walk(list, path, suffix, 0, pool);
     apr_pool_destroy(pool);
     apr_terminate();
     return found;
@@ -85,6 +87,7 @@ void files_add_default(file_list_t *list) {
         const char *path, *suffix;
     } places[] = {
         {"/usr/include", ".h"},
+        {"/usr/share/doc", NULL},
         {"/usr/share/common-licenses", NULL},
         {"C:/Program Files (x86)/Windows Kits/10/Include", ".h"},
         {"C:/Windows/Licenses", NULL},
@@ -105,6 +108,45 @@ static int compare(const void *left, const void *right) {
 void files_sort(file_list_t *list) {
     if (list->count > 0)
         qsort(list->entries, list->count, sizeof list->entries[0], compare);
+}
+
+static bool take_flag(const char *argument, const files_flag_t *flags) {
+    for (; flags->name != NULL; flags++) {
+        if (strcmp(argument, flags->name) == 0) {
+            *flags->set = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool usage(const char *program, const files_flag_t *flags) {
+    fprintf(stderr, "usage: %s", program);
+    for (; flags->name != NULL; flags++)
+        fprintf(stderr, " [%s]", flags->name);
+    fprintf(stderr, " [PATH...]\n");
+    return false;
+}
+
+bool files_from_arguments(file_list_t *list, const char *program, char **argv, const files_flag_t *flags) {
+    bool paths = false;
+    for (char **argument = argv + 1; *argument != NULL; argument++) {
+        if (take_flag(*argument, flags))
+            continue;
+        if ((*argument)[0] == '-')
+            return usage(program, flags);
+        paths = true;
+        if (!files_add(list, *argument, NULL)) {
+            fprintf(stderr, "%s: cannot read %s\n", program, *argument);
+            return false;
+        }
+    }
+    if (!paths)
+        files_add_default(list);
+    if (list->count == 0)
+        fprintf(stderr, "%s: no files found; name some, or folders with some\n", program);
+    files_sort(list);
+    return list->count > 0;
 }
 
 void files_free(file_list_t *list) {

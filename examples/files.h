@@ -18,15 +18,25 @@ typedef struct file_list {
     size_t count, capacity;
 } file_list_t;
 
-/* Adds a file, or all files below a folder whose names end with suffix (NULL: all of them); links are not followed. False when
- * the path cannot be read or memory is short. */
+/* Adds a file, or all files below a folder whose names end with suffix (NULL: all of them); links below it are not followed.
+ * False when the path cannot be read or memory is short. */
 bool files_add(file_list_t *list, const char *path, const char *suffix);
 
-/* Adds the C headers and the licence texts of this machine, as far as it has any. */
+/* Adds the C headers, the documentation and the licence texts of this machine, as far as it has any. */
 void files_add_default(file_list_t *list);
 
 /* Sorts by size, largest first; files of one size by path. */
 void files_sort(file_list_t *list);
+
+/* An argument like --crash, and what it sets. */
+typedef struct files_flag {
+    const char *name;
+    bool *set;
+} files_flag_t;
+
+/* Takes the arguments of a program, flags and paths, as a sorted list of files: the default ones when there is no path. False
+ * when there is nothing to work on; standard error then says why. flags end with a NULL name. */
+bool files_from_arguments(file_list_t *list, const char *program, char **argv, const files_flag_t *flags);
 
 void files_free(file_list_t *list);
 

@@ -2,7 +2,7 @@
 /* processes.c: five processes count lines, words and bytes of real files. With --crash one of them crashes on its way; the program
  * says which and where, and goes on.
  *
- *     processes [--crash] [PATH…]      without PATH: the C headers and licence texts of this machine */
+ *     processes [--crash] [PATH…]      without PATH: headers, documentation, licences of this machine */
 #include "files.h"
 
 #include <ctype.h>
@@ -171,29 +171,13 @@ static int count_all(const file_list_t *files, bool crash) {
 
 int main(int argc, char **argv) {
     file_list_t files = {0};
-    bool crash = false, paths = false;
+    bool crash = false;
+    const files_flag_t flags[] = {{"--crash", &crash}, {NULL, NULL}};
     if (mproc_init(&argc, &argv) != MPROC_OK) {
         fprintf(stderr, "processes: %s\n", mproc_last_error()->message);
         return EXIT_FAILURE;
     }
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--crash") == 0) {
-            crash = true;
-            continue;
-        }
-        paths = true;
-        if (!files_add(&files, argv[i], NULL)) {
-            fprintf(stderr, "processes: cannot read %s\n", argv[i]);
-            files_free(&files);
-            return EXIT_FAILURE;
-        }
-    }
-    if (!paths)
-        files_add_default(&files);
-    if (files.count == 0)
-        fprintf(stderr, "processes: no files found; name some, or folders with some\n");
-    files_sort(&files);
-    int status = files.count > 0 ? count_all(&files, crash) : EXIT_FAILURE;
+    int status = files_from_arguments(&files, "processes", argv, flags) ? count_all(&files, crash) : EXIT_FAILURE;
     files_free(&files);
     return status;
 }

@@ -116,16 +116,14 @@ static const mproc_args_t **make_lists(const source_t *source) {
 }
 
 /* Runs all files through a pool of so many workers (0: as many as there are processors). */
-static int count_files(const source_t *source, int workers, bool progress, double *out_seconds,
-                       mproc_result_t **out_result) {
+static int count_files(const source_t *source, int workers, double *out_seconds, mproc_result_t **out_result) {
     mproc_pool_t *pool = NULL;
     const mproc_args_t **lists = make_lists(source);
     mproc_task_options_t options = {.timeout_ms = FILE_TIMEOUT_MS};
     double start = seconds();
     *out_result = NULL;
-    int err = lists == NULL
-                  ? MPROC_ENOMEM
-                  : mproc_pool_create(&(mproc_pool_options_t){.processes = workers, .progress = progress}, &pool);
+    int err = lists == NULL ? MPROC_ENOMEM
+                            : mproc_pool_create(&(mproc_pool_options_t){.processes = workers, .progress = true}, &pool);
     if (err == MPROC_OK)
         err = mproc_pool_starmap_async(pool, &count_words, MPROC_ARGLISTS(lists, source->files->count), MPROC_KEEP,
                                        &options, out_result);
@@ -139,31 +137,70 @@ static int count_files(const source_t *source, int workers, bool progress, doubl
     return err;
 }
 
+typedef struct summary {
+    word_table_t words;
+    size_t counted, without_words, missing; /* files */
+    int64_t bytes;                          /* of those counted */
+} summary_t;
+
 /* Adds up what came, and says of each file that is missing why. */
-static size_t sum_up(const file_list_t *files, mproc_result_t *result, word_table_t *table, int64_t *out_bytes) {
-    size_t failed = 0;
-    char text[8192];
-    *out_bytes = 0;
+static void sum_up(const file_list_t *files, mproc_result_t *result, summary_t *sum) {
     for (size_t i = 0; i < files->count; i++) {
         mproc_item_t item;
         if (mproc_result_item(result, i, &item) != MPROC_OK)
             continue;
-        if (item.code == MPROC_OK && word_table_merge(table, item.data, item.size)) {
-            *out_bytes += files->entries[i].size;
-            continue;
+        if (item.code == MPROC_OK && item.size == 0) {
+            sum->without_words++;
+        } else if (item.code == MPROC_OK && word_table_merge(&sum->words, item.data, item.size)) {
+            sum->counted++;
+            sum->bytes += files->entries[i].size;
+        } else {
+            sum->missing++;
+            printf("missing: %s: %s\n", files->entries[i].path,
+                   item.error != NULL ? item.error->message : "no memory for its words");
         }
-        failed++;
-        (void)mproc_error_format(item.error, text, sizeof text);
-        printf("missing: %s\n  %s\n", files->entries[i].path, text);
     }
-    return failed;
 }
 
-static void print_table(const word_table_t *table) {
+/* 1234567 as 1,234,567. */
+static const char *grouped(char text[32], uint64_t number) {
+    char digits[24];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, number), used = 0;
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && (count - i) % 3 == 0)
+            text[used++] = ',';
+        text[used++] = digits[i];
+    }
+    text[used] = '\0';
+    return text;
+}
+
+static void print_top(const word_table_t *table) {
+    static const char stars[] = "****************************************";
     const word_entry_t *top[TOP];
+    char number[32];
     size_t count = word_table_top(table, top, TOP);
     for (size_t i = 0; i < count; i++)
-        printf("%2zu. %-24s %12" PRIu64 "\n", i + 1, top[i]->word, top[i]->count);
+        printf("%4zu  %-16s %14s  %.*s\n", i + 1, top[i]->word, grouped(number, top[i]->count),
+               (int)(top[i]->count * (sizeof stars - 1) / top[0]->count), stars);
+}
+
+static void print_summary(const summary_t *sum) {
+    char files[32], bytes[32], different[32];
+    printf("\n");
+    print_top(&sum->words);
+    printf("\n%s files, %s bytes, %s different words", grouped(files, sum->counted),
+           grouped(bytes, (uint64_t)sum->bytes), grouped(different, sum->words.used));
+    if (sum->without_words > 0)
+        printf("; %s files are no text", grouped(files, sum->without_words));
+    printf("; %zu missing\n", sum->missing);
+}
+
+static void print_time(int workers, int64_t bytes, double took, double one) {
+    printf("%6d worker%s %8.2f s %9.1f MB/s", workers, workers == 1 ? " " : "s", took, (double)bytes / 1e6 / took);
+    if (one > 0)
+        printf("   %.2f times as fast", one / took);
+    printf("\n");
 }
 
 /* The same files without mishaps, with one worker and with all, now that the system has them in memory. */
@@ -171,73 +208,52 @@ static int compare_times(const file_list_t *files, int64_t bytes) {
     source_t source = {files, files->count, files->count};
     double one = 0, all = 0;
     mproc_result_t *result = NULL;
-    int err = count_files(&source, 1, false, &one, &result);
+    printf("\nOnce more with one worker and with all, for the time:\n");
+    fflush(stdout);
+    int err = count_files(&source, 1, &one, &result);
     mproc_result_release(result);
     if (err == MPROC_OK)
-        err = count_files(&source, 0, false, &all, &result);
+        err = count_files(&source, 0, &all, &result);
+    mproc_result_release(result);
     if (err == MPROC_OK) {
-        mproc_result_release(result);
-        printf("one worker: %.2f s, %.1f MB/s; %d workers: %.2f s, %.1f MB/s: %.2f times as fast\n", one,
-               (double)bytes / 1e6 / one, mproc_cpu_count(), all, (double)bytes / 1e6 / all, one / all);
+        print_time(1, bytes, one, 0);
+        print_time(mproc_cpu_count(), bytes, all, one);
     }
     return err;
 }
 
 static int count_all(const source_t *source) {
-    word_table_t table = {0};
+    summary_t sum = {0};
     mproc_result_t *result = NULL;
-    int64_t bytes = 0;
     double took = 0;
-    int err = count_files(source, 0, true, &took, &result);
+    char number[32];
+    printf("Counting the words of %s files with %d workers.\n", grouped(number, source->files->count),
+           mproc_cpu_count());
+    fflush(stdout);
+    int err = count_files(source, 0, &took, &result);
     if (err == MPROC_OK) {
-        size_t failed = sum_up(source->files, result, &table, &bytes);
-        print_table(&table);
-        printf("%zu files, %zu missing, %zu different words, %.1f MB in %.2f s\n", source->files->count - failed,
-               failed, table.used, (double)bytes / 1e6, took);
+        sum_up(source->files, result, &sum);
+        print_summary(&sum);
         mproc_result_release(result);
-        err = compare_times(source->files, bytes);
+        err = compare_times(source->files, sum.bytes);
     }
-    word_table_free(&table);
+    word_table_free(&sum.words);
     return err;
-}
-
-static int usage(void) {
-    fprintf(stderr, "usage: demo [--crash] [--hang] [PATH...]\n");
-    return EXIT_FAILURE;
-}
-
-static int unreadable(file_list_t *files, const char *path) {
-    fprintf(stderr, "demo: cannot read %s\n", path);
-    files_free(files);
-    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
     file_list_t files = {0};
-    bool crash = false, hang = false, paths = false;
+    bool crash = false, hang = false;
+    const files_flag_t flags[] = {{"--crash", &crash}, {"--hang", &hang}, {NULL, NULL}};
     if (mproc_init(&argc, &argv) != MPROC_OK) {
         fprintf(stderr, "demo: %s\n", mproc_last_error()->message);
         return EXIT_FAILURE;
     }
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--crash") == 0)
-            crash = true;
-        else if (strcmp(argv[i], "--hang") == 0)
-            hang = true;
-        else if (argv[i][0] == '-')
-            return usage();
-        else if (files_add(&files, argv[i], NULL))
-            paths = true;
-        else
-            return unreadable(&files, argv[i]);
+    int err = MPROC_EINVAL;
+    if (files_from_arguments(&files, "demo", argv, flags)) {
+        source_t source = {&files, crash ? files.count / 3 : files.count, hang ? files.count / 2 : files.count};
+        err = count_all(&source);
     }
-    if (!paths)
-        files_add_default(&files);
-    files_sort(&files);
-    source_t source = {&files, crash ? files.count / 3 : files.count, hang ? files.count / 2 : files.count};
-    if (files.count == 0)
-        fprintf(stderr, "demo: no files found; name some, or folders with some\n");
-    int err = files.count > 0 ? count_all(&source) : MPROC_EINVAL;
     files_free(&files);
     return err == MPROC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -112,6 +112,10 @@ size_t mplat_page_size(void);
 
 /* mplat_is_terminal tells whether standard stream 0, 1 or 2 is a terminal (a console on Windows). */
 bool mplat_is_terminal(int stream);
+
+/* mplat_terminal_width is how many columns the terminal of standard stream 0, 1 or 2 has now; 80 where nobody tells. */
+int mplat_terminal_width(int stream);
+
 int64_t mplat_self_pid(void);
 
 /* mplat_parent_pid is the process that started this one, 0 when it has ended. */

@@ -35,6 +35,8 @@ static bool make_room(mproc_buffer_t *buffer, size_t size) {
         capacity = 2 * buffer->capacity;
     if (buffer->source == NULL && capacity < FIRST_CAPACITY)
         capacity = FIRST_CAPACITY;
+    if (capacity == 0) /* room for nothing has an address too */
+        capacity = 1;
     void *data = grow(buffer, &capacity);
     if (data == NULL) {
         buffer->failed = true;

@@ -19,6 +19,7 @@ struct mproc_map {
     int64_t next;         /* the first item that is in no part */
     int64_t total;        /* INT64_MAX while the input has not ended */
     int64_t limit;        /* items below this may be sent: an iterator's window; else INT64_MAX */
+    int64_t begun_ns;     /* where a progress bar is drawn: mplat_clock_ns */
     int64_t settled;      /* items that succeeded or failed */
     int64_t failed;
     int64_t item_ns; /* what an item takes, lately; 0: not known */

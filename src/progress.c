@@ -5,22 +5,23 @@
 #include "core_map.h"
 #include "memory.h"
 #include "platform/platform.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#define BAR_CELLS 30
+#define CELLS_MOST 40
+#define CELLS_LEAST 6 /* with fewer there is no bar */
+#define LINE_MOST 400
 #define BAR_EVERY_NS (100 * MPROC_NS_PER_MS)
 #define LINE_EVERY_NS (1000 * MPROC_NS_PER_MS)
 
 struct mproc_progress_bar {
     mproc_timer_t timer;
     bool terminal;
-    size_t maps;      /* that are not done */
-    int64_t begun_ns; /* the first of them */
-    int64_t next_ns;  /* when to draw again */
-    size_t width;     /* of what stands on the terminal's line */
+    size_t maps;     /* that are not done */
+    int64_t next_ns; /* when to draw again */
+    size_t width;    /* of what stands on the terminal's line */
 };
 
 int mproc_progress_create(mproc_pool_t *pool) {
@@ -39,68 +40,93 @@ void mproc_progress_destroy(mproc_progress_bar_t *bar) {
     mproc_free(bar);
 }
 
-static void write_numbers(char *text, size_t size, const mproc_map_t *map, int64_t elapsed_ns) {
-    double seconds = (double)elapsed_ns / 1e9;
-    double rate = seconds > 0.0 ? (double)map->settled / seconds : 0.0;
-    char total[32] = "";
-    char rest[48] = "";
-    if (map->total != INT64_MAX) {
-        (void)snprintf(total, sizeof total, "/%" PRId64, map->total);
-        if (rate > 0.0 && map->settled < map->total)
-            (void)snprintf(rest, sizeof rest, ", %.0f s left", (double)(map->total - map->settled) / rate);
-    }
-    (void)snprintf(text, size, "%" PRId64 "%s items, %.0f/s, %.1f s%s", map->settled, total, rate, seconds, rest);
-    if (map->failed > 0) {
-        size_t used = strlen(text);
-        (void)snprintf(text + used, size - used, ", %" PRId64 " failed", map->failed);
-    }
-}
-
-static void write_line(char *line, size_t size, const mproc_progress_bar_t *bar, const mproc_map_t *map,
-                       int64_t now_ns) {
-    char numbers[160];
-    char cells[BAR_CELLS + 3] = "";
-    bool known = map->total != INT64_MAX;
-    double part = !known ? 0.0 : map->total == 0 ? 1.0 : (double)map->settled / (double)map->total;
-    write_numbers(numbers, sizeof numbers, map, now_ns - bar->begun_ns);
-    if (bar->terminal && known) {
-        size_t full = (size_t)(part * BAR_CELLS);
-        memset(cells, '.', sizeof cells - 1);
-        memset(cells + 1, '#', full);
-        cells[0] = '[';
-        cells[BAR_CELLS + 1] = ']';
-    }
-    if (known)
-        (void)snprintf(line, size, "%s: %3.0f%% %s%s%s", map->task->name, part * 100.0, cells, bar->terminal ? " " : "",
-                       numbers);
+/* Hours, minutes and seconds as people write them; a rest that is not over yet is never 0. */
+static void add_time(mproc_text_t *text, double seconds) {
+    int64_t whole = (int64_t)seconds;
+    if (whole >= 3600)
+        mproc_text_print(text, "%" PRId64 " h %02d min", whole / 3600, (int)(whole / 60 % 60));
+    else if (whole >= 60)
+        mproc_text_print(text, "%d min %02d s", (int)(whole / 60), (int)(whole % 60));
     else
-        (void)snprintf(line, size, "%s: %s", map->task->name, numbers);
+        mproc_text_print(text, "%.1f s", seconds);
 }
 
-/* On a terminal each drawing covers the one before; its last stays, on a line of its own. */
-static void draw(mproc_progress_bar_t *bar, const mproc_map_t *map, bool last, int64_t now_ns) {
-    char line[320];
-    write_line(line, sizeof line, bar, map, now_ns);
-    size_t width = strlen(line);
-    if (bar->terminal) {
-        int pad = bar->width > width ? (int)(bar->width - width) : 0;
-        (void)fprintf(stderr, "\r%s%*s%s", line, pad, "", last ? "\n" : "");
-        bar->width = last ? 0 : width;
-    } else {
-        (void)fprintf(stderr, "%s\n", line);
+static bool is_known(const mproc_map_t *map) {
+    return map->total != INT64_MAX;
+}
+
+static void add_numbers(mproc_text_t *text, const mproc_map_t *map, bool last, int64_t now_ns) {
+    double seconds = (double)(now_ns - map->begun_ns) / 1e9;
+    double rate = seconds > 0.0 ? (double)map->settled / seconds : 0.0;
+    mproc_text_print(text, "%" PRId64, map->settled);
+    if (is_known(map))
+        mproc_text_print(text, "/%" PRId64, map->total);
+    if (map->failed > 0)
+        mproc_text_print(text, ", %" PRId64 " failed", map->failed);
+    mproc_text_print(text, rate < 10.0 ? ", %.1f/s, " : ", %.0f/s, ", rate);
+    if (last || !is_known(map) || map->settled == 0) {
+        add_time(text, seconds);
+        return;
     }
+    add_time(text, (double)(map->total - map->settled) / rate);
+    mproc_text_add_string(text, " left");
+}
+
+static void add_bar(mproc_text_t *text, double part, size_t cells) {
+    size_t full = (size_t)(part * (double)cells);
+    mproc_text_add(text, "[", 1);
+    for (size_t i = 0; i < cells; i++)
+        mproc_text_add(text, i < full ? "#" : ".", 1);
+    mproc_text_add_string(text, "] ");
+}
+
+/* write_line makes a line of at most columns characters, by a shorter bar first, and then by cutting it off. */
+static size_t write_line(char line[LINE_MOST], bool bar, size_t columns, const mproc_map_t *map, bool last,
+                         int64_t now_ns) {
+    char numbers[160];
+    mproc_text_t text;
+    double part = !is_known(map) ? 0.0 : map->total == 0 ? 1.0 : (double)map->settled / (double)map->total;
+    mproc_text_init(&text, numbers, sizeof numbers);
+    add_numbers(&text, map, last, now_ns);
+    size_t size = text.length;
+    mproc_text_init(&text, line, LINE_MOST);
+    mproc_text_print(&text, "%.200s: ", map->task->name);
+    if (is_known(map))
+        mproc_text_print(&text, "%3d%% ", (int)(part * 100.0));
+    size += text.length + 3;
+    size_t cells = columns > size ? columns - size : 0;
+    if (bar && is_known(map) && cells >= CELLS_LEAST)
+        add_bar(&text, part, cells < CELLS_MOST ? cells : CELLS_MOST);
+    mproc_text_add_string(&text, numbers);
+    size = text.length < columns ? text.length : columns;
+    line[size] = '\0';
+    return size;
+}
+
+/* On a terminal each drawing covers the one before; its last stays, on a line of its own. The last column stays free: a
+ * character there moves some terminals on to the next line. */
+static void draw(mproc_progress_bar_t *bar, const mproc_map_t *map, bool last, int64_t now_ns) {
+    char line[LINE_MOST], output[2 * LINE_MOST];
+    size_t columns = bar->terminal ? (size_t)mplat_terminal_width(2) - 1 : LINE_MOST - 1;
+    columns = columns < LINE_MOST ? columns : LINE_MOST - 1;
+    size_t width = write_line(line, bar->terminal, columns, map, last, now_ns);
+    size_t before = bar->width < columns ? bar->width : columns;
+    int pad = before > width ? (int)(before - width) : 0;
+    (void)snprintf(output, sizeof output, "%s%s%*s%s", bar->terminal ? "\r" : "", line, pad, "",
+                   last || !bar->terminal ? "\n" : "");
+    bar->width = bar->terminal && !last ? width : 0;
+    (void)fputs(output, stderr);
     (void)fflush(stderr);
 }
 
-void mproc_progress_begin(mproc_pool_t *pool, const mproc_map_t *map) {
+void mproc_progress_begin(mproc_pool_t *pool, mproc_map_t *map) {
     mproc_progress_bar_t *bar = pool->progress;
-    (void)map;
     if (bar == NULL)
         return;
-    int64_t now = mplat_clock_ns();
-    if (bar->maps++ == 0)
-        bar->begun_ns = now;
-    bar->next_ns = now + (bar->terminal ? BAR_EVERY_NS : LINE_EVERY_NS);
+    map->begun_ns = mplat_clock_ns();
+    if (bar->maps++ > 0)
+        return;
+    bar->next_ns = map->begun_ns + (bar->terminal ? BAR_EVERY_NS : LINE_EVERY_NS);
     mproc_core_timer(pool, &bar->timer, bar->next_ns);
 }
 

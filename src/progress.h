@@ -6,7 +6,7 @@
 #include "core.h"
 
 /* mproc_progress_begin and _end are told of every map; both do nothing for a pool without a bar. With the lock. */
-void mproc_progress_begin(mproc_pool_t *pool, const mproc_map_t *map);
+void mproc_progress_begin(mproc_pool_t *pool, mproc_map_t *map);
 void mproc_progress_end(mproc_pool_t *pool, const mproc_map_t *map);
 
 /* mproc_progress_due draws when the time has come: at most ten times a second. With the lock, by the pool's thread. */

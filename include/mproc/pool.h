@@ -63,13 +63,14 @@ typedef struct mproc_pool_options {
     size_t memory_limit;       /* bytes of idle shared memory kept for large payloads; default 256 MiB */
     uint64_t seed;             /* seeds of the workers are drawn from it; default random */
     bool no_spin;              /* never wait by polling: slower answers, no processor time while waiting */
-    bool progress; /* draw a progress bar of every map on standard error: a bar on a terminal, lines elsewhere */
-    const char
-        *trace; /* write a time line of workers and tasks to this file, for ui.perfetto.dev or chrome://tracing: a JSON
-                          array that is complete after every write, at most half a second after each event. Pools of one
-                          program that name one path share the file. Default: environment variable MPROC_TRACE, where
-                          children, which inherit it, write trace.PID.json instead of trace.json; "" is none. A path that
-                          cannot be written fails create with MPROC_ESYSTEM */
+    /* Tell on standard error how far each map is, with rate, time left and failures: on a terminal a bar as wide as there is
+     * room for, ten times a second; elsewhere a line a second. The last line of a map is written before its callback is called
+     * and its waiters go on. */
+    bool progress;
+    /* Write a time line of workers and tasks to this file, for ui.perfetto.dev or chrome://tracing: a JSON array that is complete
+     * after every write, at most half a second after each event. Pools of one program that name one path share the file. Default:
+     * environment variable MPROC_TRACE; children, which inherit it, write trace.PID.json instead of trace.json. "" is none. */
+    const char *trace;
     mproc_pool_hook_t *hook; /* told of workers coming and going, by the pool's thread */
     void *hook_context;
     /* Environment, directory, streams, limits, priority, cpus and group of the workers; its target, name, args, input, result,

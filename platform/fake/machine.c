@@ -177,3 +177,8 @@ bool mplat_is_terminal(int stream) {
     (void)stream;
     return false;
 }
+
+int mplat_terminal_width(int stream) {
+    (void)stream;
+    return 80;
+}

@@ -105,6 +105,11 @@ MPROC_TASK(maps_negate) {
     return *input % 7 == 5 ? mproc_call_truncate(call, sizeof *output - 1) : MPROC_OK;
 }
 
+MPROC_TASK(maps_empty) {
+    void *room = NULL;
+    return mproc_call_reserve(call, 0, &room);
+}
+
 static void warm_up(void) {
     warm_up_pool(&maps_echo);
 }
@@ -250,6 +255,30 @@ TEST(pool_maps, kept_results_are_values_bytes_nothing_and_failures) {
         }
         mproc_result_release(result);
     }
+    end_pool(pool);
+}
+
+TEST(pool_maps, a_result_of_no_bytes_is_a_result) {
+    enum { ITEMS = 10 };
+    int64_t items[ITEMS] = {0};
+    mproc_pool_t *pool = pool_of(1);
+    mproc_task_options_t options = {.chunk = 5};
+    mproc_result_t *result = NULL;
+    const void *data = NULL;
+    size_t size = 1;
+    REQUIRE_OK(mproc_pool_map_async(pool, &maps_empty, MPROC_ARRAY(items, ITEMS), MPROC_KEEP, &options, &result));
+    CHECK_OK(mproc_result_wait(result, LONG_MS));
+    for (size_t i = 0; i < ITEMS; i++) {
+        mproc_item_t item;
+        REQUIRE_OK(mproc_result_item(result, i, &item));
+        CHECK_OK(item.code);
+        CHECK_EQ_UINT(item.size, 0);
+    }
+    mproc_result_release(result);
+    REQUIRE_OK(mproc_pool_apply(pool, &maps_empty, NULL, NULL, &result));
+    CHECK_OK(mproc_result_get_bytes(result, LONG_MS, &data, &size));
+    CHECK_EQ_UINT(size, 0);
+    mproc_result_release(result);
     end_pool(pool);
 }
 

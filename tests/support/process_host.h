@@ -62,6 +62,11 @@ void host_close_output(void);
  * they have none. */
 void host_close_streams(void);
 
+/* host_open_terminal makes a terminal so many columns wide: a process that gets *out_inside as a stream writes to it, and what it
+ * wrote is read by host_read_terminal until that process and *out_inside are gone. False where tests cannot make any. */
+bool host_open_terminal(int columns, intptr_t *out_outside, intptr_t *out_inside);
+size_t host_read_terminal(intptr_t outside, char *buf, size_t size);
+
 /* host_count_handles counts the open handles of this process; host_handle_is_open tells of one. */
 size_t host_count_handles(void);
 bool host_handle_is_open(intptr_t handle);

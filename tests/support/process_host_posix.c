@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -152,6 +153,26 @@ int host_write_everywhere(const void *data, size_t size) {
 
 void host_close_output(void) {
     close(STDOUT_FILENO);
+}
+
+bool host_open_terminal(int columns, intptr_t *out_outside, intptr_t *out_inside) {
+    struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)columns};
+    int outside = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    const char *name = outside >= 0 && grantpt(outside) == 0 && unlockpt(outside) == 0 ? ptsname(outside) : NULL;
+    int inside = name == NULL ? -1 : open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (inside < 0 || ioctl(inside, TIOCSWINSZ, &size) != 0)
+        return false;
+    *out_outside = outside;
+    *out_inside = inside;
+    return true;
+}
+
+size_t host_read_terminal(intptr_t outside, char *buf, size_t size) {
+    size_t used = 0;
+    ssize_t got;
+    while (used < size && (got = read((int)outside, buf + used, size - used)) > 0)
+        used += (size_t)got;
+    return used;
 }
 
 size_t host_count_handles(void) {

@@ -112,6 +112,20 @@ void host_close_output(void) {
     _close(1);
 }
 
+bool host_open_terminal(int columns, intptr_t *out_outside, intptr_t *out_inside) {
+    (void)columns;
+    *out_outside = -1;
+    *out_inside = -1;
+    return false;
+}
+
+size_t host_read_terminal(intptr_t outside, char *buf, size_t size) {
+    (void)outside;
+    (void)buf;
+    (void)size;
+    return 0;
+}
+
 size_t host_count_handles(void) {
     DWORD count = 0;
     return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;

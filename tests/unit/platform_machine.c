@@ -147,6 +147,7 @@ TEST(platform_machine, pipe_and_null_device_are_no_terminals) {
     CHECK_EQ_INT(child_exit_code(&child), 0);
     child_end(&child);
     CHECK(!mplat_is_terminal(-1) && !mplat_is_terminal(3));
+    CHECK_EQ_INT(mplat_terminal_width(-1), 80);
 }
 
 TEST(platform_failure, names_the_step_of_the_last_failure) {
