@@ -411,8 +411,8 @@ void mplat_thread_yield(void);
  * do. Where the system can, its size is sealed so that no process can cut it and make another one crash. */
 typedef struct mplat_segment mplat_segment_t;
 
-/* mplat_segment_create makes one; size is rounded up to pages. Pages are touched only when used. MPLAT_ENOMEM when the
- * system refuses the memory. */
+/* mplat_segment_create makes one; size is rounded up to pages. Pages are touched only when used, unless the system could
+ * then find that it has none. MPLAT_ENOMEM when it refuses the memory, or a limit of the host's does. */
 int mplat_segment_create(size_t size, mplat_segment_t **out_segment);
 
 /* mplat_segment_open maps a received handle and owns it from then on, also on failure. MPLAT_EMALFORMED when the object

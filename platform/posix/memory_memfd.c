@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory_memfd.c: sealing and emptying of Linux's anonymous files. Its counterpart is memory_shm.c. */
+/* memory_memfd.c: sizing, sealing and emptying of Linux's anonymous files. Its counterpart is memory_shm.c. */
 #include "linux_abi.h"
 #include "segment.h"
 
 #include <errno.h>
+#include <unistd.h>
+
+/* No file system that may be full has these pages, so that none is taken before it is used. */
+int mplat_memory_resize(int fd, off_t size) {
+    return ftruncate(fd, size);
+}
 
 bool mplat_memory_seal(int fd) {
     const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;

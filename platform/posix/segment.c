@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct mplat_segment {
@@ -41,11 +42,19 @@ static size_t whole_pages(size_t size) {
     return (size + page - 1) / page * page;
 }
 
+/* Beyond this limit the system does more than refuse: SIGXFSZ ends a program that does not expect it. */
+static bool is_within_limit(size_t size) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
+}
+
 int mplat_segment_create(size_t size, mplat_segment_t **out_segment) {
     size_t pages = whole_pages(size);
     *out_segment = NULL;
     if (pages == 0)
         return size == 0 ? mplat_fail(EINVAL, "make segment") : mplat_fail(ENOMEM, "make segment");
+    if (!is_within_limit(pages))
+        return mplat_fail_as(MPLAT_ENOMEM, EFBIG, "size segment");
     int fd = mplat_sys.memory_create();
     if (fd < 0)
         return mplat_fail(errno, "make segment");

@@ -5,6 +5,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+/* mplat_memory_resize gives a segment that was just made its size; -1 and errno when the system has not so much memory, where
+ * it can know that without touching it. */
+int mplat_memory_resize(int fd, off_t size);
 
 /* mplat_memory_seal fixes the size of a segment that was just made or received. False when somebody can still cut it,
  * although this system could rule that out. */

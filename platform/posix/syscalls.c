@@ -2,6 +2,7 @@
 /* syscalls.c: the table of system calls as the library starts with it. */
 #include "syscalls.h"
 
+#include "segment.h"
 #include "spawn.h"
 
 #include <fcntl.h>
@@ -40,7 +41,7 @@ mplat_syscalls_t mplat_sys = {
     .send_message = sys_send_message,
     .receive_message = mplat_os_receive_message,
     .memory_create = mplat_os_memory_create,
-    .memory_resize = ftruncate,
+    .memory_resize = mplat_memory_resize,
     .map = sys_map,
     .thread_start = mplat_os_thread_start,
     .process_start = mplat_os_process_start,

@@ -275,6 +275,72 @@ TEST(pool_guest, large_payloads_fail_alone_when_the_handle_table_is_full) {
     end_pool(pool);
 }
 
+/* ---- shared memory that is refused ------------------------------------------------------------------------------------------ */
+
+TEST(pool_guest, says_so_when_its_host_may_make_no_large_files) {
+    mproc_pool_options_t options = {.processes = 2};
+    mproc_pool_t *pool = NULL;
+    if (!host_limit_files(4096))
+        SKIP("there is no limit of files here");
+    int err = mproc_pool_create(&options, &pool);
+    int os_code = mproc_last_error()->os_code;
+    host_unlimit_files();
+    CHECK_EQ_INT(err, MPROC_ENOMEM);
+    CHECK(os_code != 0);
+    CHECK(pool == NULL);
+}
+
+/* Large payloads there and back fail, or pass as far as there is room; nothing else is hurt. */
+static void check_refusals(mproc_pool_t *pool) {
+    static char input[4 * LARGE];
+    mproc_task_options_t options = {.input = input, .input_size = sizeof input};
+    mproc_result_t *large[8], *small[8];
+    int failed = 0;
+    for (int i = 0; i < 8; i++) {
+        REQUIRE_OK(mproc_pool_apply_async(pool, &pool_guest_bytes, NULL, &options, &large[i]));
+        small[i] = start(pool, &pool_guest_echo, i, NULL);
+    }
+    for (int i = 0; i < 8; i++) {
+        int err = done(large[i]);
+        failed += err != MPROC_OK;
+        CHECK(err == MPROC_OK || err == MPROC_ENOMEM);
+        CHECK(err == MPROC_OK || mproc_last_error()->message[0] != '\0');
+        CHECK_EQ_INT(done_int(small[i]), i);
+    }
+    CHECK(failed > 0);
+}
+
+TEST(pool_guest, large_payloads_fail_alone_when_its_host_may_make_no_large_files) {
+    mproc_pool_t *pool = pool_of(2);
+    REQUIRE_OK(mproc_pool_run_on_all(pool, &pool_guest_pid, NULL, NULL, NULL));
+    if (!host_limit_files(LARGE / 2)) {
+        mproc_pool_destroy(pool);
+        SKIP("there is no limit of files here");
+    }
+    check_refusals(pool);
+    host_unlimit_files();
+    check_large(pool);
+    end_pool(pool);
+}
+
+/* Where shared memory is not in that file system, nothing is refused. */
+TEST(pool_guest, works_where_the_file_system_of_shared_memory_is_full) {
+    if (!host_shrink_shared_memory(3 * LARGE))
+        SKIP("this process cannot have a file system of its own");
+    mproc_pool_t *pool = pool_of(2);
+    static char input[4 * LARGE];
+    mproc_task_options_t options = {.input = input, .input_size = sizeof input};
+    for (int i = 0; i < 4; i++) {
+        int err = mproc_pool_apply(pool, &pool_guest_bytes, NULL, &options, NULL);
+        CHECK(err == MPROC_OK || err == MPROC_ENOMEM);
+        CHECK_EQ_INT(apply_int(pool, &pool_guest_echo, i), i);
+    }
+    mproc_pool_stats_t stats;
+    REQUIRE_OK(mproc_pool_stats(pool, &stats));
+    CHECK_EQ_UINT(stats.workers_crashed + stats.workers_failed_start, 0);
+    end_pool(pool);
+}
+
 /* ---- what is asked for the workers ------------------------------------------------------------------------------------------ */
 
 static mproc_pool_t *pool_of_workers(const mproc_process_options_t *worker) {

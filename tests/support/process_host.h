@@ -94,6 +94,15 @@ void host_unlimit_handles(void);
 /* host_set_environment sets a variable of this process; value NULL removes it. */
 void host_set_environment(const char *name, const char *value);
 
+/* host_limit_files keeps every file this process makes, and what the system counts as such, below so many bytes; false where
+ * there is no such limit. host_unlimit_files undoes it. */
+bool host_limit_files(uint64_t bytes);
+void host_unlimit_files(void);
+
+/* host_shrink_shared_memory leaves this process, and what it starts, a file system of so many bytes where the system has its shared
+ * memory; false where it cannot. There is no way back. */
+bool host_shrink_shared_memory(uint64_t bytes);
+
 void host_sleep_ms(int ms);
 _Noreturn void host_sleep_forever(void);
 

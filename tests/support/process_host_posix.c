@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/mount.h>
+#endif
 
 int64_t host_pid(void) {
     return getpid();
@@ -303,6 +307,50 @@ void host_set_environment(const char *name, const char *value) {
     else
         (void)setenv(name, value, 1);
 }
+
+static struct rlimit sizes_before;
+
+bool host_limit_files(uint64_t bytes) {
+    if (getrlimit(RLIMIT_FSIZE, &sizes_before) != 0)
+        return false;
+    struct rlimit limits = {(rlim_t)bytes, sizes_before.rlim_max};
+    return setrlimit(RLIMIT_FSIZE, &limits) == 0;
+}
+
+void host_unlimit_files(void) {
+    setrlimit(RLIMIT_FSIZE, &sizes_before);
+}
+
+#if defined(__linux__)
+static void write_map(const char *path, const char *text, unsigned id) {
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return;
+    (void)fprintf(file, text, id);
+    (void)fclose(file);
+}
+
+/* Root can at once; others as the root of a user name space of their own, where the system lets them. */
+bool host_shrink_shared_memory(uint64_t bytes) {
+    char options[64];
+    unsigned user = geteuid(), group = getegid();
+    (void)snprintf(options, sizeof options, "size=%llu", (unsigned long long)bytes);
+    if (unshare(CLONE_NEWNS) != 0) {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+            return false;
+        write_map("/proc/self/setgroups", "deny", 0);
+        write_map("/proc/self/uid_map", "0 %u 1", user);
+        write_map("/proc/self/gid_map", "0 %u 1", group);
+    }
+    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", "/dev/shm", "tmpfs", 0, options) == 0;
+}
+#else
+bool host_shrink_shared_memory(uint64_t bytes) {
+    (void)bytes;
+    return false;
+}
+#endif
 
 void host_sleep_ms(int ms) {
     struct timespec left = {ms / 1000, ms % 1000 * 1000000L};

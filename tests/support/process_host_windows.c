@@ -203,6 +203,18 @@ void host_set_environment(const char *name, const char *value) {
     (void)_putenv_s(name, value == NULL ? "" : value);
 }
 
+bool host_limit_files(uint64_t bytes) {
+    (void)bytes;
+    return false;
+}
+
+void host_unlimit_files(void) {}
+
+bool host_shrink_shared_memory(uint64_t bytes) {
+    (void)bytes;
+    return false;
+}
+
 void host_sleep_ms(int ms) {
     Sleep((DWORD)ms);
 }

@@ -110,6 +110,9 @@ TEST(platform_segment, opened_twice_in_one_process_is_one_memory) {
 }
 
 TEST(platform_segment, one_untouched_gibibyte_is_cheap) {
+#if defined(MPROC_PORTABLE)
+    SKIP("all pages are taken at once here, so that none can be missing later");
+#endif
     if (sizeof(void *) < 8)
         SKIP("too little room for addresses");
     int64_t start = mplat_clock_ns();
