@@ -15,18 +15,22 @@ static size_t room_of(size_t steps) {
     return MPROC_JOB_FIRST + steps * MPROC_JOB_STEP;
 }
 
+static size_t block_size(size_t steps) {
+    return sizeof(mproc_result_t) + room_of(steps);
+}
+
 mproc_result_t *mproc_job_take(mproc_job_store_t *store, size_t payload) {
     size_t steps = payload <= MPROC_JOB_FIRST ? 0 : (payload - MPROC_JOB_FIRST + MPROC_JOB_STEP - 1) / MPROC_JOB_STEP;
     mproc_result_t *job = NULL;
     if (steps < MPROC_JOB_CLASSES && store->free[steps] != NULL) {
         free_block_t *block = store->free[steps];
         store->free[steps] = block->next;
-        store->count[steps]--;
+        store->kept -= block_size(steps);
         job = (mproc_result_t *)(void *)block;
     } else {
         if (payload > SIZE_MAX / 2)
             return NULL;
-        job = mproc_alloc(sizeof *job + room_of(steps));
+        job = mproc_alloc(block_size(steps));
         if (job == NULL)
             return NULL;
     }
@@ -38,14 +42,14 @@ mproc_result_t *mproc_job_take(mproc_job_store_t *store, size_t payload) {
 
 void mproc_job_put(mproc_job_store_t *store, mproc_result_t *job) {
     size_t steps = job->room;
-    if (steps >= MPROC_JOB_CLASSES || store->count[steps] >= MPROC_JOB_KEPT) {
+    if (steps >= MPROC_JOB_CLASSES || store->kept + block_size(steps) > MPROC_JOB_KEPT) {
         mproc_free(job);
         return;
     }
     free_block_t *block = (free_block_t *)(void *)job;
     block->next = store->free[steps];
     store->free[steps] = block;
-    store->count[steps]++;
+    store->kept += block_size(steps);
 }
 
 void mproc_job_store_fini(mproc_job_store_t *store) {

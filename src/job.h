@@ -134,12 +134,15 @@ _Static_assert(sizeof(mproc_result_t) <= 20 * sizeof(int64_t), "a waiting task i
 #define MPROC_JOB_STEP 16u
 #define MPROC_JOB_FIRST 8u
 #define MPROC_JOB_CLASSES 17u /* blocks with room for up to 264 bytes are used again */
-#define MPROC_JOB_KEPT 4096u  /* unused blocks that are kept, of each class */
+
+/* Bytes of unused blocks that are kept: what a burst of some hundred thousand tasks leaves. Fresh memory for the next one would
+ * cost as much as its tasks. */
+#define MPROC_JOB_KEPT ((size_t)32 << 20)
 
 /* Unused blocks, linked by their first word. */
 typedef struct mproc_job_store {
     void *free[MPROC_JOB_CLASSES];
-    uint32_t count[MPROC_JOB_CLASSES];
+    size_t kept; /* bytes */
 } mproc_job_store_t;
 
 /* mproc_job_take gives a job with room for payload bytes behind it, all members zero but unit.work, room and references (0);

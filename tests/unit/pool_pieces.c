@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The queue and the timers by themselves. */
+#include "job.h"
+#include "memory.h"
 #include "queue.h"
 #include "test.h"
 #include "timers.h"
 
 #include <mproc/error.h>
 #include <stdlib.h>
+#include <string.h>
 
 TEST(pool_queue, higher_priority_first_then_first_come) {
     enum { COUNT = 9 };
@@ -80,4 +83,51 @@ TEST(pool_timers, come_in_order_whatever_was_moved_and_cancelled) {
     CHECK_EQ_UINT(left, 0);
     CHECK(mproc_timers_next(&timers) == INT64_MAX);
     mproc_timers_fini(&timers);
+}
+
+/* ---- memory of jobs ------------------------------------------------------------------------------------------------ */
+
+/* Takes count jobs with payload bytes each, linked by their pool, and gives them all back. */
+static void take_and_put(mproc_job_store_t *store, size_t count, size_t payload) {
+    mproc_result_t *last = NULL;
+    for (size_t i = 0; i < count; i++) {
+        mproc_result_t *job = mproc_job_take(store, payload);
+        REQUIRE(job != NULL);
+        memset(mproc_job_payload(job), 0x5a, payload);
+        job->pool = (mproc_pool_t *)(void *)last;
+        last = job;
+    }
+    while (last != NULL) {
+        mproc_result_t *job = last;
+        last = (mproc_result_t *)(void *)job->pool;
+        mproc_job_put(store, job);
+    }
+}
+
+TEST(pool_jobs, a_burst_is_served_from_the_memory_of_the_last_one) {
+    static const size_t payloads[] = {0, 8, 9, 24, 25, 264};
+    mproc_job_store_t store = {{NULL}, 0};
+    for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
+        take_and_put(&store, 10000, payloads[i]);
+        mproc_memory_fail_at(1);
+        take_and_put(&store, 10000, payloads[i]);
+        CHECK_EQ_UINT(mproc_memory_pending(), 1);
+        mproc_memory_fail_at(0);
+    }
+    mproc_job_store_fini(&store);
+}
+
+TEST(pool_jobs, no_more_than_a_bound_is_kept) {
+    mproc_job_store_t store = {{NULL}, 0};
+    size_t before = mproc_memory_live();
+    take_and_put(&store, MPROC_JOB_KEPT / sizeof(mproc_result_t) + 10000, 0);
+    size_t kept = mproc_memory_live() - before;
+    CHECK(kept > 100000);
+    CHECK(kept * sizeof(mproc_result_t) <= MPROC_JOB_KEPT);
+    take_and_put(&store, 10, 100);
+    CHECK_EQ_UINT(mproc_memory_live() - before, kept);
+    take_and_put(&store, 10, 1000);
+    CHECK_EQ_UINT(mproc_memory_live() - before, kept);
+    mproc_job_store_fini(&store);
+    CHECK_EQ_UINT(mproc_memory_live(), before);
 }
