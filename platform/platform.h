@@ -252,7 +252,7 @@ int mplat_child_begin(mplat_link_t **out_link);
 void mplat_child_ignore_interrupt(void);
 
 /* mplat_child_ignore_broken_pipe is child only: from now on a write that nobody reads fails and does no more, unless the
- * program has its own way with SIGPIPE. Nothing where that is always so. */
+ * program has its own way with SIGPIPE. Programs that this one starts are as ever. Nothing where that is always so. */
 void mplat_child_ignore_broken_pipe(void);
 
 /* mplat_self_exit ends this process at once: no exit handlers, no flush. */

@@ -98,11 +98,9 @@ static void send_crash(const mplat_crash_t *crash, void *context) {
     (void)mplat_link_crash_send(child.link, message, sizeof *message);
 }
 
-/* As Python prints an exception that nobody caught. A standard error that nobody reads must not keep the report from the
- * parent. */
+/* As Python prints an exception that nobody caught. */
 static void print_failure(const mproc_error_t *error) {
     char text[4096];
-    mplat_child_ignore_broken_pipe();
     (void)mproc_error_format(error, text, sizeof text);
     size_t length = strlen(text);
     (void)fprintf(stderr, "Process %s:\n%s%s", mproc_process_name(mproc_current_process()), text,
@@ -146,7 +144,6 @@ static int run_process(const mproc_task_t *task) {
     mproc_child_room_init(&room);
     mproc_call_init(&call, &bootstrap->limits, &room.source);
     mproc_call_run(&call, &request, &outcome);
-    mplat_child_ignore_broken_pipe(); /* what it has printed is flushed at exit, and changes no exit code */
     bool failed = outcome.kind == MPROC_OUTCOME_FAILED;
     if (failed)
         print_failure(mproc_call_failure(&call));
@@ -168,6 +165,9 @@ static int run_worker(const mproc_task_t *initializer) {
 int mproc_child_main(void) {
     const mproc_task_t *task = NULL;
     bool gone = false;
+    /* As in Python, a stream or socket that nobody reads is the business of who writes to it: it must not take the task, its
+     * report or its exit code away. */
+    mplat_child_ignore_broken_pipe();
     int err = receive(&gone);
     if (gone)
         return CODE_FAILED; /* nobody is left to tell */

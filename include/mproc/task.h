@@ -26,8 +26,10 @@ MPROC_API void mproc_fini(void);
  * children joined. A process or pool cannot be made without it. argc and argv are main's own, unchanged so far; they
  * may be NULL. A second call does nothing. Call it from one thread, before others are made. Errors: MPROC_EVERSION
  * when library and headers differ in their minor version, MPROC_EINVAL when two tasks have one name, MPROC_EMALFORMED
- * when the environment carries a forged start marker. It stands here, in the program's own code, so that exit
- * handlers and flushes are those of the program's C library. */
+ * when the environment carries a forged start marker. In a child a write to a pipe or socket that nobody reads fails
+ * from here on, where a POSIX system would by default end the process by SIGPIPE: an empty handler is set, unless the
+ * program has its own; programs that a task starts by exec do not inherit it. It stands here, in the program's own
+ * code, so that exit handlers and flushes are those of the program's C library. */
 static inline int mproc_init(int *argc, char ***argv) {
     bool child = false;
     int err = mproc_init_begin(MPROC_VERSION_NUMBER, &child);

@@ -65,8 +65,13 @@ void mplat_child_ignore_interrupt(void) {
     sigaction(SIGINT, &ignore, NULL);
 }
 
+static void do_nothing(int signal) {
+    (void)signal;
+}
+
 void mplat_child_ignore_broken_pipe(void) {
-    struct sigaction now, ignore = {.sa_handler = SIG_IGN};
+    /* A handler, and not SIG_IGN: that would survive an exec, and so change programs that this one starts by itself. */
+    struct sigaction now, ignore = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
     sigemptyset(&ignore.sa_mask);
     if (sigaction(SIGPIPE, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL)
         sigaction(SIGPIPE, &ignore, NULL);

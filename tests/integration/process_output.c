@@ -33,7 +33,30 @@ MPROC_TASK(output_quiet) {
     if (err != MPROC_OK)
         return err;
     printf("written at the exit");
+    if (then[0] == 'e')
+        exit(6);
     return then[0] == 'f' ? mproc_call_fail(call, 3, "failed as told") : MPROC_OK;
+}
+
+/* Flushes what it prints, twice, and tells how often that failed. */
+MPROC_TASK(output_flush) {
+    int failed = 0;
+    for (int i = 0; i < 2; i++) {
+        printf("line %d\n", i);
+        failed += fflush(stdout) != 0;
+    }
+    return mproc_call_return(call, failed);
+}
+
+MPROC_TASK(output_exec) {
+    host_exec_signalled();
+    return MPROC_OK;
+}
+
+MPROC_TASK(output_close_and_exit) {
+    host_close_output();
+    printf("nobody reads this");
+    exit(6);
 }
 
 static void warm_up(void) {
@@ -73,6 +96,10 @@ TEST(process_output, closed_standard_output_does_not_change_the_exit_code) {
     CHECK_EQ_INT(run_code(&(mproc_process_options_t){.target = &output_into_closed}), 0);
 }
 
+TEST(process_output, closed_standard_output_does_not_change_the_code_of_exit) {
+    CHECK_EQ_INT(run_code(&(mproc_process_options_t){.target = &output_close_and_exit}), 6);
+}
+
 /* The output of one that ends as told goes into pipes that nobody reads. */
 static mproc_process_t *ended_unread(const char *then) {
     intptr_t broken = host_open_broken();
@@ -90,6 +117,60 @@ TEST(process_output, broken_standard_output_does_not_change_the_exit_code) {
     mproc_process_t *process = ended_unread("return");
     CHECK_HAS_STR(repr_of(process), "exitcode=0>");
     mproc_process_destroy(process);
+}
+
+TEST(process_output, broken_standard_output_does_not_change_the_code_of_exit) {
+    mproc_process_t *process = ended_unread("exit");
+    CHECK_HAS_STR(repr_of(process), "exitcode=6>");
+    mproc_process_destroy(process);
+}
+
+TEST(process_output, broken_standard_output_is_an_error_to_a_task_that_flushes) {
+    intptr_t broken = host_open_broken();
+    REQUIRE(broken != -1);
+    mproc_process_t *process = ended(&(mproc_process_options_t){
+        .target = &output_flush, .result = true, .standard_output = {.kind = MPROC_STDIO_HANDLE, .handle = broken}});
+    host_close(broken);
+    CHECK_EQ_STR(result_repr(process), "2");
+    CHECK_HAS_STR(repr_of(process), "exitcode=0>");
+    mproc_process_destroy(process);
+}
+
+TEST(process_output, broken_standard_output_does_not_end_a_worker) {
+    intptr_t broken = host_open_broken();
+    mproc_process_options_t worker = {.standard_output = {.kind = MPROC_STDIO_HANDLE, .handle = broken}};
+    mproc_pool_options_t options = {.processes = 1, .worker = &worker};
+    mproc_pool_t *pool = NULL;
+    mproc_pool_stats_t stats;
+    REQUIRE(broken != -1);
+    REQUIRE_OK(mproc_pool_create(&options, &pool));
+    for (int i = 0; i < 3; i++) {
+        mproc_result_t *result = NULL;
+        const mproc_value_t *value = NULL;
+        int64_t failed = 0;
+        CHECK_OK(mproc_pool_apply(pool, &output_flush, NULL, NULL, &result));
+        CHECK_OK(mproc_result_get(result, 0, &value));
+        CHECK_OK(mproc_value_as_int(value, &failed));
+        CHECK_EQ_INT(failed, 2);
+        mproc_result_release(result);
+    }
+    REQUIRE_OK(mproc_pool_close(pool));
+    CHECK_OK(mproc_pool_join(pool, LONG_MS));
+    CHECK_OK(mproc_pool_stats(pool, &stats));
+    CHECK_EQ_UINT(stats.workers_started, 1);
+    CHECK_EQ_UINT(stats.workers_retired, 1);
+    mproc_pool_destroy(pool);
+    host_close(broken);
+}
+
+TEST(process_output, programs_that_a_task_starts_have_the_default_of_broken_pipes) {
+    mproc_process_t *process = started(&(mproc_process_options_t){.target = &output_exec});
+    mproc_exit_t exit = exit_of(process);
+    mproc_process_destroy(process);
+    if (exit.how == MPROC_EXIT_EXITED && exit.code == 0)
+        SKIP("no signal tells of broken pipes here");
+    CHECK_EQ_INT(exit.how, MPROC_EXIT_SIGNALLED);
+    CHECK_EQ_STR(exit.name, "SIGPIPE");
 }
 
 TEST(process_output, broken_standard_error_does_not_hide_a_failure) {

@@ -51,6 +51,10 @@ void host_close(intptr_t handle);
 /* host_open_broken gives the writing end of a pipe that nobody reads, for host_close to close; -1 when there is none. */
 intptr_t host_open_broken(void);
 
+/* host_exec_signalled becomes a program that sends itself SIGPIPE and, if it survives that, exits with 3. It returns where there
+ * is no such signal. */
+void host_exec_signalled(void);
+
 /* host_write_link writes bytes into every channel this process has beside its standard streams, as a child that is out of its
  * mind might; returns into how many. */
 int host_write_everywhere(const void *data, size_t size);

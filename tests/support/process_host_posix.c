@@ -140,6 +140,11 @@ intptr_t host_open_broken(void) {
     return fds[1];
 }
 
+void host_exec_signalled(void) {
+    (void)execl("/bin/sh", "sh", "-c", "kill -s PIPE $$; exit 3", (char *)NULL);
+    _exit(4);
+}
+
 void host_close(intptr_t handle) {
     close((int)handle);
 }

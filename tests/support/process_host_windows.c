@@ -85,6 +85,8 @@ intptr_t host_open_broken(void) {
     return (intptr_t)writing;
 }
 
+void host_exec_signalled(void) {}
+
 void host_close(intptr_t handle) {
     CloseHandle((HANDLE)handle);
 }
