@@ -89,6 +89,12 @@ static int find_task(const mproc_bootstrap_t *bootstrap, const mproc_task_t **ou
     return MPROC_OK;
 }
 
+/* Without it nobody could tell a program that ended as told from one that never called mproc_init. */
+static void say_begun(void) {
+    mproc_message_header_t message = {.type = MPROC_MESSAGE_BEGUN};
+    (void)mplat_link_send(child.link, &message, sizeof message, NULL, 0, -1);
+}
+
 /* ---- the run ---------------------------------------------------------------------------------------------------------------- */
 
 static void send_crash(const mplat_crash_t *crash, void *context) {
@@ -178,6 +184,8 @@ int mproc_child_main(void) {
     }
     if (err == MPROC_OK && (!worker || child.bootstrap.task[0] != '\0'))
         err = find_task(&child.bootstrap, &task);
+    if (err == MPROC_OK)
+        say_begun();
     if (err == MPROC_OK && worker)
         return run_worker(task); /* which reports crashes its own way */
     if (err == MPROC_OK && (err = mplat_crash_install(send_crash, &child.crash)) != 0)

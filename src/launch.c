@@ -2,14 +2,20 @@
 /* launch.c: one spawn and one message. */
 #include "launch.h"
 
+#include "process_exit.h"
 #include "registry.h"
 #include "report.h"
 
 #include <mproc/process.h>
+#include <stdio.h>
 
 /* The first message is small enough never to block; the time is for a child that is not ours at all. */
 #define SEND_TIMEOUT_MS 10000
 #define PATH_SIZE 4096
+
+/* Nobody sees it in a program that calls mproc_init first. It is for the others: an interpreter that is the host's executable
+ * would read its program from our standard input, and wait there, if it had no argument; so it refuses this one. */
+#define CHILD_ARGUMENT "--mproc-child"
 
 static int fail_spawn(const mproc_bootstrap_t *bootstrap, const char *directory, int err) {
     int code = err == MPLAT_ENOMEM || err == MPLAT_ENOTSUP ? mproc_code_of_platform(err) : MPROC_ESPAWN;
@@ -22,7 +28,7 @@ static int fail_spawn(const mproc_bootstrap_t *bootstrap, const char *directory,
 static int spawn(const mplat_spawn_options_t *options, const mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
                  mplat_link_t **out_link) {
     char path[PATH_SIZE]; /* only what ps and argv[0] show: the platform runs the very file that runs here */
-    const char *argv[] = {mplat_executable_path(path, sizeof path) == 0 ? path : "mproc", NULL};
+    const char *argv[] = {mplat_executable_path(path, sizeof path) == 0 ? path : "mproc", CHILD_ARGUMENT, NULL};
     mplat_spawn_options_t complete = *options;
     complete.program = NULL;
     complete.argv = argv;
@@ -83,6 +89,18 @@ static int send_bootstrap(mproc_bootstrap_t *bootstrap, mplat_link_t *link) {
 done:
     mplat_segment_destroy(segment);
     return err;
+}
+
+const char *mproc_never_began(const mproc_exit_t *exit, char buf[MPROC_NEVER_BEGAN_SIZE]) {
+    char path[PATH_SIZE], how[160];
+    if (mplat_executable_path(path, sizeof path) != 0)
+        (void)snprintf(path, sizeof path, "the program");
+    (void)snprintf(
+        buf, MPROC_NEVER_BEGAN_SIZE,
+        "%s before mproc_init took over, so its task never ran: mproc_init must be the first statement of main "
+        "in '%.300s', which runs again as the child; a loader or an interpreter cannot be that program",
+        mproc_exit_describe(exit, how, sizeof how), path);
+    return buf;
 }
 
 int mproc_launch_failed(int err) {

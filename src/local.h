@@ -94,6 +94,9 @@ typedef struct mproc_slot {
     uint32_t cancelled;    /* what the channel's cancelled says */
     bool retire;           /* it has been told to */
     bool handing_back;     /* ... and what it has not begun is for others */
+    bool misfit;           /* it could not become a worker, and no replacement can: another build, no such task */
+    bool silent;           /* it ended without a word, as a program without mproc_init does */
+    int failed_starts;     /* of this slot, one after the other */
     int kill_code;         /* 0, or why we killed it ... */
     uint32_t kill_number;  /* ... for which request ... */
     uint32_t kill_item;    /* ... and item of it; MPROC_ANY_ITEM: whatever it was in */
@@ -123,7 +126,8 @@ typedef struct mproc_local {
     int wanted;           /* slots below this are kept filled */
     bool stopping;        /* no replacements */
     bool broken;
-    int deaths; /* since deaths_ns, without a finished task between */
+    bool proven; /* a worker has come up: the program calls mproc_init */
+    int deaths;  /* since deaths_ns, without a finished task between */
     int64_t deaths_ns;
     _Atomic int64_t due_ns; /* when the pool's thread is to look after slots without an event */
     uint64_t seed;          /* state of the generator of the workers' seeds */

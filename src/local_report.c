@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crash_report.h"
+#include "launch.h"
 #include "local.h"
 #include "memory.h"
 #include "memory_kills.h"
@@ -62,8 +63,22 @@ static bool initializer_report(mproc_slot_t *slot, mproc_report_t *report) {
     return told;
 }
 
-/* start_report takes what a child says that cannot become a worker: another build, an initializer it does not know. */
-static bool start_report(mproc_slot_t *slot, mproc_report_t *report) {
+/* report_silence makes the report of a child whose program said nothing at all, and ended by itself. */
+static void report_silence(const mproc_slot_t *slot, const end_t *end, mproc_report_t *report) {
+    char message[MESSAGE_SIZE], why[MPROC_NEVER_BEGAN_SIZE];
+    mproc_error_t error = mproc_no_error;
+    (void)snprintf(message, sizeof message, "Worker %d (pid %" PRId64 ") %s", slot->index, slot->pid,
+                   mproc_never_began(&end->exit, why));
+    error.code = MPROC_ESPAWN;
+    error.message = message;
+    error.pid = slot->pid;
+    error.exit = end->exit;
+    (void)mproc_report_set(report, &error);
+}
+
+/* start_report takes what a child says that cannot become a worker: another build, an initializer it does not know; or that it said
+ * nothing. */
+static bool start_report(mproc_slot_t *slot, const end_t *end, mproc_report_t *report) {
     static const size_t size = MPLAT_LINK_MESSAGE_MAX;
     mproc_inbox_t inbox = {0};
     mproc_outcome_t outcome;
@@ -76,11 +91,17 @@ static bool start_report(mproc_slot_t *slot, mproc_report_t *report) {
         mproc_inbox_take(&inbox, message, used, handles, count);
     bool told = mproc_inbox_outcome(&inbox, &outcome) && outcome.kind == MPROC_OUTCOME_FAILED &&
                 mproc_report_decode(outcome.data, outcome.size, report) == MPROC_OK;
-    if (told)
+    if (told) {
         report->error.pid = slot->pid;
+        report->error.exit = end->exit;
+    }
+    slot->misfit = told;
+    slot->silent = !told && message != NULL && !inbox.begun && end->exit.how == MPROC_EXIT_EXITED;
     mproc_inbox_fini(&inbox);
     mproc_free(message);
-    return told;
+    if (slot->silent)
+        report_silence(slot, end, report);
+    return told || slot->silent;
 }
 
 static int code_of(const mproc_slot_t *slot, const end_t *end) {
@@ -146,7 +167,7 @@ void mproc_slot_explain(mproc_slot_t *slot, const mproc_task_t *task, int64_t it
     mplat_crash_t crash;
     classify(slot, &crash, &end);
     if ((end.stage == MPROC_STAGE_FAILED && initializer_report(slot, report)) ||
-        (end.stage == MPROC_STAGE_STARTING && slot->kill_code == 0 && start_report(slot, report)))
+        (end.stage == MPROC_STAGE_STARTING && slot->kill_code == 0 && start_report(slot, &end, report)))
         return;
     write_message(slot, task, item, &end, message, sizeof message);
     mproc_buffer_init(&backtrace, NULL);

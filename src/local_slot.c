@@ -53,6 +53,8 @@ static void reset(mproc_local_t *local, mproc_slot_t *slot) {
     slot->next_segment = 0;
     slot->link_messages = 0;
     slot->link_read = 0;
+    slot->misfit = false;
+    slot->silent = false;
     slot->tasks_done = 0;
     slot->tasks_checked = 0;
     slot->checked_ns = 0;
@@ -180,20 +182,26 @@ static bool count_end(mproc_local_t *local, mproc_slot_t *slot) {
         local->stats.workers_killed++;
     else if (stage == MPROC_STAGE_UP || stage == MPROC_STAGE_RETIRED)
         local->stats.workers_crashed++;
-    else
+    else {
         local->stats.workers_failed_start++;
+        slot->failed_starts++;
+    }
     return false;
 }
 
-static void break_pool(mproc_local_t *local, const mproc_report_t *last) {
+static void break_pool(mproc_local_t *local, const mproc_slot_t *slot, const mproc_report_t *last) {
     mproc_report_t report;
     mproc_error_t error = last->error;
     char message[2048];
-    (void)snprintf(message, sizeof message,
-                   "%d workers ended within %" PRId64
-                   " ms and none of them finished a task, so no more are started. The last: "
-                   "%.1500s",
-                   local->deaths, local->options.restart_window_ms, last->error.message);
+    if (local->deaths <= local->options.restart_limit)
+        (void)snprintf(message, sizeof message, "Worker %d cannot be replaced, so no more are started. %.1500s",
+                       slot->index, last->error.message);
+    else
+        (void)snprintf(message, sizeof message,
+                       "%d workers ended within %" PRId64
+                       " ms and none of them finished a task, so no more are started. The last: "
+                       "%.1500s",
+                       local->deaths, local->options.restart_window_ms, last->error.message);
     error.message = message;
     mproc_report_init(&report);
     (void)mproc_report_set(&report, &error);
@@ -202,7 +210,8 @@ static void break_pool(mproc_local_t *local, const mproc_report_t *last) {
     mproc_report_fini(&report);
 }
 
-/* plan_restart decides when the slot is filled again: at once, unless workers die one after the other. */
+/* plan_restart decides when the slot is filled again: at once, unless workers die one after the other, or its own do not come up
+ * while those of other slots do well. */
 static void plan_restart(mproc_local_t *local, mproc_slot_t *slot, bool planned, const mproc_report_t *report) {
     int64_t now = mplat_clock_ns();
     slot->restart_ns = now;
@@ -213,12 +222,15 @@ static void plan_restart(mproc_local_t *local, mproc_slot_t *slot, bool planned,
         local->deaths_ns = now;
     }
     local->deaths++;
-    if (local->deaths > local->options.restart_limit && !local->broken && !local->stopping) {
-        break_pool(local, report);
+    int limit = local->options.restart_limit;
+    bool misfit = slot->misfit || (slot->silent && !local->proven);
+    if ((misfit || slot->failed_starts > limit || local->deaths > limit) && !local->broken && !local->stopping) {
+        break_pool(local, slot, report);
         return;
     }
-    if (local->deaths > 1 + local->wanted) {
-        int64_t delay = RESTART_FIRST_MS << (local->deaths - local->wanted > 7 ? 7 : local->deaths - local->wanted);
+    int row = local->deaths - local->wanted > slot->failed_starts ? local->deaths - local->wanted : slot->failed_starts;
+    if (row > 1) {
+        int64_t delay = RESTART_FIRST_MS << (row > 7 ? 7 : row);
         slot->restart_ns = now + (delay > RESTART_MOST_MS ? RESTART_MOST_MS : delay) * MS;
     }
 }
@@ -248,6 +260,7 @@ static void fill(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
     mproc_report_init(&report);
     (void)mproc_report_set(&report, mproc_last_error());
     slot->kill_code = 0;
+    slot->failed_starts++;
     local->stats.workers_failed_start++;
     plan_restart(local, slot, false, &report);
     if (slot->restart_ns <= now_ns)
@@ -259,6 +272,8 @@ static void come_up(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
     uint32_t stage = atomic_load_explicit(&mproc_slot_line(slot)->channel->worker_stage, memory_order_acquire);
     if (stage == MPROC_STAGE_UP) {
         local->starting--;
+        slot->failed_starts = 0;
+        local->proven = true;
         slot->stage = slot->retire ? MPROC_SLOT_RETIRING : MPROC_SLOT_UP;
         /* From here on: where a start takes longer than the age, no worker would ever do a task. */
         if (local->options.max_age_ms > 0)

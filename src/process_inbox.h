@@ -15,7 +15,8 @@
 typedef enum mproc_message_type {
     MPROC_MESSAGE_OUTCOME = 1, /* with all of its bytes, or a segment that has them, or the first of them */
     MPROC_MESSAGE_PART,        /* more bytes of an outcome that came without a segment */
-    MPROC_MESSAGE_CRASH        /* an mplat_crash_t */
+    MPROC_MESSAGE_CRASH,       /* an mplat_crash_t */
+    MPROC_MESSAGE_BEGUN        /* the child has come to mproc_init and knows its task: sent before that runs */
 } mproc_message_type_t;
 
 /* Both processes run one executable, so it is written as it stands in memory. */
@@ -38,6 +39,7 @@ typedef struct mproc_message_header {
 typedef struct mproc_inbox {
     size_t
         max_size; /* of values.max_size: the child does not decide how much memory a result takes here; 0: the default */
+    bool begun;   /* a message has come, or was lost: without any the child's program never called mproc_init */
     bool has_outcome; /* the whole of it */
     mproc_outcome_kind_t kind;
     uint64_t size;  /* of the outcome as announced */

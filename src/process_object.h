@@ -101,6 +101,9 @@ int mproc_process_await(mproc_process_t *process, int64_t timeout_ms);
 void mproc_process_pin(mproc_process_t *process);
 void mproc_process_unpin(mproc_process_t *process);
 
+/* mproc_process_fail fails with the report of an ended process that went wrong, which it makes without the lock. */
+int mproc_process_fail(mproc_process_t *process);
+
 /* ---- of single files ---------------------------------------------------------------------------------------------------- */
 
 /* process_name.c: checks a name; gives a child its identity, and its name (NULL: after its identity); frees both. */
@@ -108,9 +111,11 @@ int mproc_process_check_name(const char *name);
 int mproc_process_identify(mproc_process_t *process, const char *name);
 void mproc_process_free_names(mproc_process_t *process);
 
-/* process_report.c: whether an ended process went wrong, and the report of it. An ended process does not change any more, so the
- * second is called without the lock: reading symbol tables takes its time. MPROC_ENOMEM. */
+/* process_report.c: whether an ended process went wrong, among others by ending before its program called mproc_init; and the
+ * report of it. An ended process does not change any more, so the last is called without the lock: reading symbol tables takes its
+ * time. MPROC_ENOMEM. */
 bool mproc_process_failed(const mproc_process_t *process);
+bool mproc_process_never_began(const mproc_process_t *process);
 int mproc_process_make_report(const mproc_process_t *process, mproc_report_t *report);
 
 /* process_current.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process_report.c: what is told of a process that went wrong: a sentence for each way, with all that is known. */
 #include "crash_report.h"
+#include "launch.h"
 #include "memory.h"
 #include "process_object.h"
 
@@ -48,9 +49,9 @@ static int report_failure(const mproc_process_t *process, const mproc_outcome_t 
 
 /* A program that does not even fit into its limit is ended by the system, with no time to say why. */
 static const char *crash_hint(const mproc_process_t *process) {
-    return process->inbox.crash == NULL && process->plan.limits.memory_bytes > 0
-               ? "; it may need more than options.limits.memory_bytes"
-               : "";
+    if (process->inbox.crash == NULL && process->plan.limits.memory_bytes > 0)
+        return "; it may need more than options.limits.memory_bytes";
+    return process->inbox.begun ? "" : "; it had not come to mproc_init";
 }
 
 static int report_crash(const mproc_process_t *process, mproc_report_t *report) {
@@ -85,10 +86,6 @@ static const char *hint(const mproc_process_t *process) {
     if (exit->how == MPROC_EXIT_SIGNALLED && process->plan.limits.cpu_seconds > 0 &&
         (strcmp(exit->name, "SIGXCPU") == 0 || strcmp(exit->name, "SIGKILL") == 0))
         return "; it may have used up options.limits.cpu_seconds";
-    /* 127: what the loader of libraries ends with when it cannot start a program. */
-    if (exit->how == MPROC_EXIT_EXITED && exit->code == 127 && !process->inbox.has_outcome &&
-        (process->plan.limits.open_files > 0 || process->plan.limits.memory_bytes > 0))
-        return " before its task returned; options.limits may leave too little to start with";
     if (exit->how == MPROC_EXIT_EXITED && !process->inbox.has_outcome)
         return " before its task returned";
     return "";
@@ -104,6 +101,16 @@ static int report_death(const mproc_process_t *process, mproc_report_t *report) 
     else
         (void)snprintf(message, sizeof message, "%s %s%s", who, how, hint(process));
     mproc_error_t error = base_report(process, code, message);
+    return mproc_report_set(report, &error);
+}
+
+static int report_never_began(const mproc_process_t *process, mproc_report_t *report) {
+    char message[MESSAGE_SIZE], who[MESSAGE_SIZE / 2], why[MPROC_NEVER_BEGAN_SIZE];
+    bool limited = process->plan.limits.open_files > 0 || process->plan.limits.memory_bytes > 0;
+    subject(process, who, sizeof who);
+    (void)snprintf(message, sizeof message, "%s %s%s", who, mproc_never_began(&process->exit, why),
+                   limited ? "; or options.limits leave too little to start with" : "");
+    mproc_error_t error = base_report(process, MPROC_ESPAWN, message);
     return mproc_report_set(report, &error);
 }
 
@@ -124,9 +131,13 @@ static bool task_failed(const mproc_process_t *process) {
     return inbox->kind == MPROC_OUTCOME_FAILED && (inbox->has_outcome || inbox->no_memory || inbox->too_big);
 }
 
+bool mproc_process_never_began(const mproc_process_t *process) {
+    return process->exit.how == MPROC_EXIT_EXITED && !process->inbox.begun;
+}
+
 bool mproc_process_failed(const mproc_process_t *process) {
     bool fine = process->exit.how == MPROC_EXIT_EXITED && process->exit.code == 0;
-    return process->inbox.malformed || task_failed(process) || !fine;
+    return process->inbox.malformed || task_failed(process) || !fine || mproc_process_never_began(process);
 }
 
 int mproc_process_make_report(const mproc_process_t *process, mproc_report_t *report) {
@@ -138,5 +149,7 @@ int mproc_process_make_report(const mproc_process_t *process, mproc_report_t *re
     (void)mproc_inbox_outcome(&process->inbox, &outcome);
     if (task_failed(process))
         return report_failure(process, &outcome, report);
+    if (mproc_process_never_began(process))
+        return report_never_began(process, report);
     return report_death(process, report);
 }

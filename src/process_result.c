@@ -52,14 +52,18 @@ const mproc_error_t *mproc_process_error(mproc_process_t *process) {
     return report != NULL ? &report->error : NULL;
 }
 
+int mproc_process_fail(mproc_process_t *process) {
+    const mproc_report_t *report = need_report(process);
+    return report != NULL ? mproc_fail_report(report) : mproc_fail_memory("the report of a failed process");
+}
+
 /* Fails with the report of a process that gave nothing, or that its target ended with exit(0). */
 static int fail_without_result(mproc_process_t *process) {
     if (!mproc_process_failed(process))
         return mproc_fail(MPROC_EDIED,
                           "Process '%s' (task '%s', pid %lld) ended without returning from its task: it called exit(0)",
                           process->name, process->plan.task->name, (long long)process->pid);
-    const mproc_report_t *report = need_report(process);
-    return report != NULL ? mproc_fail_report(report) : mproc_fail_memory("the report of a failed process");
+    return mproc_process_fail(process);
 }
 
 /* With the lock: waits and gives the outcome of a task that returned. */

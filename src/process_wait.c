@@ -47,6 +47,8 @@ static bool take_messages(mproc_process_t *process) {
             mproc_inbox_take(&process->inbox, message, size, handles, handle_count);
         else
             process->inbox.closed = true;
+        /* Whoever cannot be heard is not told to have said nothing. */
+        process->inbox.begun = process->inbox.begun || (err != 0 && err != MPLAT_ECLOSED);
         process->inbox.no_handles = err == MPLAT_ENOHANDLES;
         if (process->inbox.malformed && !process->inbox.closed)
             condemn(process);
@@ -144,6 +146,8 @@ int mproc_process_join(mproc_process_t *process, int64_t timeout_ms) {
     err = mproc_process_check_started(process);
     if (err == MPROC_OK)
         err = mproc_process_await(process, timeout_ms);
+    if (err == MPROC_OK && mproc_process_never_began(process))
+        err = mproc_process_fail(process);
     mproc_processes_unlock();
     return err;
 }
@@ -181,12 +185,22 @@ int mproc_process_exit(mproc_process_t *process, mproc_exit_t *out_exit) {
     return err;
 }
 
+/* The code of a program that never came to its task says nothing of the task. */
+static int check_began(mproc_process_t *process) {
+    mproc_processes_lock();
+    int err = mproc_process_never_began(process) ? mproc_process_fail(process) : MPROC_OK;
+    mproc_processes_unlock();
+    return err;
+}
+
 int mproc_process_exitcode(mproc_process_t *process, int64_t *out_exitcode) {
     mproc_exit_t exit;
     if (out_exitcode == NULL)
         return mproc_fail(MPROC_EINVAL, "out_exitcode is NULL");
     *out_exitcode = 0;
     int err = mproc_process_exit(process, &exit);
+    if (err == MPROC_OK && exit.how == MPROC_EXIT_EXITED)
+        err = check_began(process);
     if (err != MPROC_OK || mproc_exit_python(&exit, out_exitcode))
         return err;
     if (exit.how == MPROC_EXIT_LOST)

@@ -101,8 +101,9 @@ MPROC_API int mproc_process_create(const mproc_process_options_t *options, mproc
  * before and may be started again. MPROC_ESTATE on a second start. */
 MPROC_API int mproc_process_start(mproc_process_t *process);
 
-/* Waits until it has ended; again and again gives MPROC_OK. MPROC_ETIMEDOUT; MPROC_ESTATE before start, after close, and in
- * a process that is not its parent. */
+/* Waits until it has ended; again and again gives MPROC_OK. MPROC_ETIMEDOUT; MPROC_ESPAWN, as often, when its program ended
+ * before it called mproc_init, with whatever code: the target never ran. MPROC_ESTATE before start, after close, and in a process
+ * that is not its parent. */
 MPROC_API int mproc_process_join(mproc_process_t *process, int64_t timeout_ms);
 
 /* False before start and once it has ended. Never blocks. */
@@ -134,7 +135,8 @@ MPROC_API void mproc_process_destroy(mproc_process_t *process);
 /* How it ended; how is MPROC_EXIT_NONE while it has not. MPROC_ESTATE after close. Never blocks. */
 MPROC_API int mproc_process_exit(mproc_process_t *process, mproc_exit_t *out_exit);
 
-/* Python's exitcode: 0..255, minus the signal number, the exception status on Windows. MPROC_ESTATE where Python has None. */
+/* Python's exitcode: 0..255, minus the signal number, the exception status on Windows. MPROC_ESTATE where Python has None;
+ * MPROC_ESPAWN as join. */
 MPROC_API int mproc_process_exitcode(mproc_process_t *process, int64_t *out_exitcode);
 
 /* What went wrong: NULL while it runs, and when it exited with 0 and failed nothing. Else the report of the failed target
@@ -142,7 +144,7 @@ MPROC_API int mproc_process_exitcode(mproc_process_t *process, int64_t *out_exit
 MPROC_API const mproc_error_t *mproc_process_error(mproc_process_t *process);
 
 /* Waits for the end and gives the value the target returned; it belongs to the process until destroy. NIL when it returned
- * none. MPROC_ETIMEDOUT; MPROC_ETASK when the target failed, MPROC_EDIED when it died (mproc_last_error has the report);
+ * none. MPROC_ETIMEDOUT; MPROC_ESPAWN as join; MPROC_ETASK when the target failed, MPROC_EDIED when it died (mproc_last_error has the report);
  * MPROC_ESTATE when options.result was not set; MPROC_ETYPE when the target returned raw bytes; MPROC_ETOOBIG when the result is
  * above a limit of options.values. */
 MPROC_API int mproc_process_result(mproc_process_t *process, int64_t timeout_ms, const mproc_value_t **out_value);

@@ -21,8 +21,8 @@ MPROC_API int mproc_init_begin(int version_number, bool *out_child);
 MPROC_API int mproc_child_main(void);
 MPROC_API void mproc_fini(void);
 
-/* Starts the library: the first statement of main. In a child that mproc started it does the child's work and never
- * returns. Elsewhere it checks the registered tasks and arranges that at exit daemons are terminated and other
+/* Starts the library: the first statement of main. In a child that mproc started, which is this very program once more
+ * with the one argument --mproc-child, it does the child's work and never returns. Elsewhere it checks the registered tasks and arranges that at exit daemons are terminated and other
  * children joined. A process or pool cannot be made without it. argc and argv are main's own, unchanged so far; they
  * may be NULL. A second call does nothing. Call it from one thread, before others are made. Errors: MPROC_EVERSION
  * when library and headers differ in their minor version, MPROC_EINVAL when two tasks have one name, MPROC_EMALFORMED

@@ -86,7 +86,8 @@ typedef struct wire {
 /* MessagePack of 42. */
 static const wire_t answer = WIRE(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_VALUE, 1, 42);
 static const fake_step_t answers[] = {FAKE_RECEIVE, FAKE_SEND(&answer, WIRE_SIZE(1)), FAKE_EXIT(0)};
-static const fake_step_t leaves[] = {FAKE_RECEIVE, FAKE_EXIT(0)};
+static const wire_t begun = WIRE(MPROC_MESSAGE_BEGUN, 0, 0, 0);
+static const fake_step_t leaves[] = {FAKE_RECEIVE, FAKE_SEND(&begun, WIRE_SIZE(0)), FAKE_EXIT(0)};
 
 static void check_answer(mproc_process_t *process) {
     const mproc_value_t *value = NULL;
@@ -119,6 +120,8 @@ TEST(process_fake, start_is_one_spawn_and_one_message) {
     CHECK_EQ_UINT(fake_call_count(FAKE_LINK_SEND), 1);
     CHECK_EQ_UINT(fake_call_count(FAKE_LINK_RECEIVE), 0);
     const mplat_spawn_options_t *options = fake_child_options(fake_child(0));
+    CHECK_EQ_STR(options->argv[1], "--mproc-child"); /* which keeps an interpreter from reading standard input */
+    CHECK(options->argv[2] == NULL);
     CHECK(options->program == NULL && options->link && !options->detached && !options->own_group);
     mplat_link_t *link = fake_child_link(fake_child(0));
     REQUIRE_OK(mplat_link_receive(link, message, sizeof message, &size, handle, &handles, 0));
@@ -515,7 +518,7 @@ TEST(process_fake, kill_for_want_of_memory_is_hinted_at) {
 
 static void check_limit_hint(const fake_step_t *steps, mproc_limits_t limits, bool expected) {
     mproc_process_t *process = start((mproc_process_options_t){.limits = limits}, steps);
-    CHECK_OK(mproc_process_join(process, 1000));
+    (void)mproc_process_join(process, 1000);
     const mproc_error_t *error = error_of(process);
     CHECK((strstr(error->message, "options.limits") != NULL) == expected);
     mproc_process_destroy(process);
@@ -535,7 +538,8 @@ TEST(process_fake, end_of_a_child_that_its_limits_do_not_let_start_is_hinted_at)
 /* ---- time ---------------------------------------------------------------------------------------------------------------------------- */
 
 TEST(process_fake, join_takes_its_time_and_no_more) {
-    static const fake_step_t steps[] = {FAKE_RECEIVE, FAKE_SLEEP(500 * MS), FAKE_EXIT(0)};
+    static const fake_step_t steps[] = {FAKE_RECEIVE, FAKE_SEND(&begun, WIRE_SIZE(0)), FAKE_SLEEP(500 * MS),
+                                        FAKE_EXIT(0)};
     begin();
     mproc_process_t *process = start((mproc_process_options_t){0}, steps);
     int64_t before = mplat_clock_ns();
@@ -623,6 +627,57 @@ TEST(process_fake, signal_that_cannot_be_sent_is_an_error) {
     mproc_exit_t exit;
     CHECK_OK(mproc_process_exit(process, &exit));
     CHECK_EQ_INT(exit.how, MPROC_EXIT_SIGNALLED);
+    mproc_process_destroy(process);
+    finish();
+}
+
+static void check_never_began(bool result, int code) {
+    fake_step_t steps[] = {FAKE_EXIT(code)};
+    const mproc_value_t *value = NULL;
+    mproc_exit_t exit;
+    int64_t python = 7;
+    mproc_process_t *process = start((mproc_process_options_t){.result = result}, steps);
+    for (int i = 0; i < 2; i++)
+        CHECK_ERR(mproc_process_join(process, 1000), MPROC_ESPAWN);
+    CHECK_HAS_STR(mproc_last_error()->message, "before mproc_init took over");
+    CHECK_HAS_STR(mproc_last_error()->message, "mproc_init must be the first statement of main");
+    CHECK_ERR(mproc_process_exitcode(process, &python), MPROC_ESPAWN);
+    CHECK_EQ_INT(python, 0);
+    CHECK_ERR(mproc_process_result(process, 0, &value), result ? MPROC_ESPAWN : MPROC_ESTATE);
+    CHECK_EQ_INT(error_of(process)->code, MPROC_ESPAWN);
+    CHECK_OK(mproc_process_exit(process, &exit));
+    CHECK_EQ_INT(exit.how, MPROC_EXIT_EXITED);
+    CHECK_EQ_INT(exit.code, code);
+    mproc_process_destroy(process);
+}
+
+TEST(process_fake, child_that_never_says_a_word_never_ran_its_task) {
+    begin();
+    check_never_began(false, 0);
+    check_never_began(true, 0);
+    check_never_began(false, 2);
+    check_never_began(true, 2);
+    finish();
+}
+
+TEST(process_fake, child_whose_words_are_lost_is_not_accused) {
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){0}, NULL);
+    fake_fail(FAKE_LINK_RECEIVE, 1, MPLAT_ENOMEM, 12);
+    CHECK(mproc_process_is_alive(process));
+    fake_child_exit(fake_child(0), 0);
+    CHECK_OK(mproc_process_join(process, 1000));
+    CHECK(mproc_process_error(process) == NULL);
+    mproc_process_destroy(process);
+    finish();
+}
+
+TEST(process_fake, child_that_is_killed_before_its_first_word_is_told_as_killed) {
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){0}, NULL);
+    CHECK_OK(mproc_process_kill(process));
+    CHECK_OK(mproc_process_join(process, 1000));
+    CHECK_EQ_INT(error_of(process)->code, MPROC_EDIED);
     mproc_process_destroy(process);
     finish();
 }

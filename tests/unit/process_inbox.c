@@ -207,6 +207,18 @@ TEST(inbox, outcome_at_the_limit_is_taken) {
     finish();
 }
 
+TEST(inbox, first_word_is_noted_and_nothing_else) {
+    mproc_outcome_t outcome;
+    begin();
+    CHECK(!inbox.begun);
+    take(MPROC_MESSAGE_BEGUN, 0, 0, NULL, 0);
+    CHECK(inbox.begun && !inbox.malformed);
+    CHECK(!mproc_inbox_outcome(&inbox, &outcome));
+    take(MPROC_MESSAGE_BEGUN, 0, 1, "x", 1);
+    check_malformed();
+    finish();
+}
+
 TEST(inbox, crash_arrives_once) {
     static const mplat_crash_t crash = {.code = 11, .frame_count = 3};
     struct {
