@@ -42,8 +42,8 @@ enum {
 enum {
     MPROC_RESPONSE_DONE = 0,
     MPROC_RESPONSE_SKIPPED,
-    MPROC_RESPONSE_NEED /* the worker waits for a segment of at least size bytes; succeeded counts its needs,
-                               ever: an old answer is none for a new need */
+    MPROC_RESPONSE_NEED /* the worker waits for a segment, or has begun to write its response after it got one: what it
+                               needs stands elsewhere (needs), since the response changes under this state */
 };
 
 #define MPROC_CHANNEL_DAMAGED UINT32_MAX /* a worker's response when it finds its ring overwritten */
@@ -132,6 +132,8 @@ typedef struct mproc_channel {
     alignas(MPROC_CACHE_LINE) _Atomic uint64_t arena_released; /* response arena: bytes the parent is done with */
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t worker_stage;
     _Atomic uint32_t link_read; /* link messages the worker has read */
+    _Atomic uint32_t needs;     /* the worker's needs, ever: an old answer is none for a new need ... */
+    _Atomic uint64_t need_size; /* ... and the bytes that the last one is of, at least */
     mproc_progress_t progress;
 
     alignas(MPROC_CACHE_LINE) mproc_request_slot_t requests[MPROC_CHANNEL_SLOTS];

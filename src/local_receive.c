@@ -219,12 +219,13 @@ static bool receive_one(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *
         if (take_response(local, slot, head, sent, state == mproc_channel_state(head, MPROC_RESPONSE_SKIPPED)))
             return true;
     } else if (state == mproc_channel_state(head, MPROC_RESPONSE_NEED)) {
-        uint32_t need = response->succeeded;
+        uint32_t need = atomic_load_explicit(&line->channel->needs, memory_order_acquire);
         uint32_t answered = atomic_load_explicit(&line->answered, memory_order_relaxed);
         if (need == answered || slot->kill_code != 0)
             return false;
         if (need == answered + 1 && sent->needs++ < NEEDS_MOST && sent->work != NULL && !sent->taken) {
-            answer_need(local, slot, line, sent, need, response->size);
+            answer_need(local, slot, line, sent, need,
+                        atomic_load_explicit(&line->channel->need_size, memory_order_relaxed));
             return false;
         }
     } else if (mproc_channel_unused(state, head)) {

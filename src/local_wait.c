@@ -27,7 +27,8 @@ bool mproc_line_ready(const mproc_line_t *line) {
     if (mproc_channel_unused(state, head))
         return has_begun(line) || atomic_load_explicit(&line->exited, memory_order_relaxed);
     if (state == mproc_channel_state(head, MPROC_RESPONSE_NEED) &&
-        response->succeeded == atomic_load_explicit(&line->answered, memory_order_relaxed))
+        atomic_load_explicit(&line->channel->needs, memory_order_acquire) ==
+            atomic_load_explicit(&line->answered, memory_order_relaxed))
         return atomic_load_explicit(&line->exited, memory_order_relaxed);
     return !atomic_load_explicit(&line->distrusted, memory_order_relaxed) ||
            atomic_load_explicit(&line->exited, memory_order_relaxed);

@@ -99,8 +99,8 @@ static bool need_answered(const mproc_worker_t *worker) {
 /* ask_segment has the parent send a segment, and waits for it. */
 static bool ask_segment(mproc_worker_t *worker, uint64_t size, mproc_worker_room_t *out_room) {
     mproc_response_slot_t *response = &worker->channel->responses[worker->number % MPROC_CHANNEL_SLOTS];
-    response->succeeded = ++worker->needs;
-    response->size = size;
+    atomic_store_explicit(&worker->channel->need_size, size, memory_order_relaxed);
+    atomic_store_explicit(&worker->channel->needs, ++worker->needs, memory_order_release);
     atomic_store_explicit(&response->state, mproc_channel_state(worker->number, MPROC_RESPONSE_NEED),
                           memory_order_release);
     mproc_worker_notify(worker);

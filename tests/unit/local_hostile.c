@@ -90,6 +90,8 @@ MPROC_TASK(hostile_liar) {
     mproc_response_slot_t *response = response_of(worker);
     memcpy((char *)response + sizeof response->state, (const char *)&lies[number].response + sizeof response->state,
            sizeof *response - sizeof response->state);
+    if (atomic_load(&lies[number].response.state) == MPROC_RESPONSE_NEED)
+        atomic_store(&worker->channel->needs, response->succeeded);
     if (response->place == SEGMENT_OF_PAYLOAD)
         response->place = request_of(worker)->place;
     answer(worker, atomic_load(&lies[number].response.state));
@@ -357,14 +359,43 @@ MPROC_TASK(hostile_needs) {
     mproc_worker_t *worker = worker_of(call);
     mproc_response_slot_t *response = response_of(worker);
     for (int i = 0; err == MPROC_OK && i < 1000; i++) {
-        response->succeeded = ++worker->needs;
-        response->size = (uint64_t)size;
+        atomic_store(&worker->channel->need_size, (uint64_t)size);
+        atomic_store(&worker->channel->needs, ++worker->needs);
         atomic_store(&response->state, mproc_channel_state(worker->number, MPROC_RESPONSE_NEED));
         mproc_worker_notify(worker);
         while (atomic_load(&worker->channel->need_answered) != worker->needs)
             host_sleep_ms(0);
     }
     return err;
+}
+
+/* Gets what it needs, and is slow to write its response over the place where it said so. */
+MPROC_TASK(hostile_slow_writer) {
+    void *room = NULL;
+    mproc_worker_t *worker = worker_of(call);
+    mproc_response_slot_t *response = response_of(worker);
+    int err = mproc_call_reserve(call, 100000, &room);
+    for (int i = 0; err == MPROC_OK && i < 5; i++) {
+        response->succeeded = 64;
+        response->size = UINT64_MAX;
+        mproc_worker_notify(worker);
+        host_sleep_ms(10);
+    }
+    return err;
+}
+
+TEST(local_hostile, a_response_that_is_half_written_is_not_taken_for_a_need) {
+    rig_t rig;
+    start_patiently(&rig);
+    job_t job = job_call(&hostile_slow_writer, NULL, NULL, 0);
+    job_send(&rig, 0, &job);
+    while (job.finished == 0)
+        rig_turn(&rig, 1);
+    CHECK_EQ_INT(job.report.error.code, MPROC_OK);
+    CHECK_EQ_UINT(job.size, 100000);
+    CHECK_EQ_INT(rig.downs, 0);
+    job_free(&job);
+    rig_close(&rig);
 }
 
 TEST(local_hostile, needs_without_end_are_ended) {
