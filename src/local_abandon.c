@@ -37,7 +37,8 @@ static void fail_running(mproc_local_t *local, mproc_slot_t *slot, uint32_t head
     mproc_answer_t answer = {0};
     salvage(local, slot, head, sent, &reply, &answer);
     reply.begun_ns = mproc_slot_begun(local, slot, sent);
-    mproc_slot_explain(slot, reply.failed > 0 ? work->task : NULL, work->first + reply.succeeded, report);
+    int64_t item = work->kind == MPROC_WORK_CALL ? -1 : work->first + reply.succeeded;
+    mproc_slot_explain(slot, reply.failed > 0 ? work->task : NULL, item, report);
     reply.failure = reply.failed > 0 ? report : NULL;
     local->stats.bytes_out += work->output != NULL ? (uint64_t)work->output_size * reply.succeeded : reply.size;
     mproc_slot_forget(slot, sent);

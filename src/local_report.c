@@ -125,14 +125,16 @@ static const char *when(const end_t *end, const mproc_task_t *task) {
 
 static void write_message(const mproc_slot_t *slot, const mproc_task_t *task, int64_t item, const end_t *end, char *buf,
                           size_t size) {
-    char how[200], who[400], where[320] = "", place[300] = "", at[40] = "";
+    char how[200], who[400], which[40] = "", where[320] = "", place[300] = "", at[40] = "";
+    if (item >= 0)
+        (void)snprintf(which, sizeof which, " (item %" PRId64 ")", item);
     if (task != NULL)
-        (void)snprintf(who, sizeof who, "Task '%.200s' (item %" PRId64 "): worker %d (pid %" PRId64 ")", task->name,
-                       item, slot->index, slot->pid);
+        (void)snprintf(who, sizeof who, "Task '%.200s'%s: worker %d (pid %" PRId64 ")", task->name, which, slot->index,
+                       slot->pid);
     else
         (void)snprintf(who, sizeof who, "Worker %d (pid %" PRId64 ")", slot->index, slot->pid);
     if (slot->kill_code == MPROC_ETASKTIMEOUT) {
-        (void)snprintf(buf, size, "%s took longer than the task's time allows and was killed", who);
+        (void)snprintf(buf, size, "%s took longer than its timeout_ms or deadline_ms allows and was killed", who);
         return;
     }
     if (slot->kill_code == MPROC_ECANCELLED) {

@@ -28,8 +28,8 @@ typedef enum mproc_kind {
 
 typedef struct mproc_value mproc_value_t;
 
-/* One value to send. It borrows all it points to; nothing is copied until the call that takes it, and nothing is kept
- * after. Made by the macros below, never by hand. */
+/* One value to send, made by the macros below. It borrows all it points to; nothing is copied until the call that takes it, and
+ * nothing is kept after. A list whose length the program computes is an array of them: (mproc_args_t){count, items}. */
 typedef struct mproc_arg {
     const char *name; /* keyword, or NULL for a positional value */
     mproc_kind_t kind;
@@ -123,6 +123,7 @@ MPROC_END_DECLS
  * MPROC_BOOL), the macros here make the rest, and a const mproc_value_t * sends a received value on.
  *
  *   MPROC_ARGS(2.0, 10, "name", MPROC_KW("width", 640))     one to 32 values; give NULL for none
+ *   MPROC_ARG(2.0)                                         one value, for an array of them
  *   MPROC_LIST(1, "two", MPROC_LIST(3.0))                   an array
  *   MPROC_DICT(MPROC_KW("a", 1), MPROC_KW("b", MPROC_NIL))  a map with string keys
  *

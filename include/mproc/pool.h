@@ -184,7 +184,8 @@ MPROC_API int mproc_pool_run_on_all(mproc_pool_t *pool, const mproc_task_t *task
 
 /* ---- many items ----------------------------------------------------------------------------------------------------------- */
 
-/* The next item of an input that has no array: sets *out_arg (positional argument of the call; valid until the next pull).
+/* The next item of an input that has no array: sets *out_args, the arguments of its call, which stay until the
+ * next pull: MPROC_ARGS does not, so keep a mproc_arg_t of MPROC_ARG(value) in context and give {1, &it}.
  * Returns MPROC_OK, MPROC_EEND at the end, or any error, which ends the input with that error. Called by one thread at a time:
  * the reader's for imap, the pool's for map. */
 typedef int mproc_pull_t(void *context, int64_t index, mproc_args_t *out_args);
@@ -231,7 +232,9 @@ MPROC_BEGIN_DECLS
 #else
 /* An array of plain elements: each is the raw input of its call. It is read until the map is done, not copied. */
 #define MPROC_ARRAY(items, n) ((mproc_input_t){MPROC_INPUT_ARRAY, (items), (n), sizeof *(items), NULL, NULL})
-/* An array of n argument lists (const mproc_args_t *). Encoded by the call, not needed afterwards. */
+/* An array of n argument lists (const mproc_args_t *). Encoded by the call, not needed afterwards. MPROC_ARGS in a loop ends with
+ * the loop's body: there fill arrays of mproc_arg_t with MPROC_ARG(value) or MPROC_KW(name, value), and make each list of them,
+ * (mproc_args_t){count, items}. */
 #define MPROC_ARGLISTS(lists, n) ((mproc_input_t){MPROC_INPUT_ARGS, (lists), (n), 0, NULL, NULL})
 /* A pull function. */
 #define MPROC_PULL(function, context) ((mproc_input_t){MPROC_INPUT_PULL, NULL, 0, 0, (function), (context)})

@@ -223,7 +223,8 @@ TEST(pool_retries, a_task_deaf_to_its_soft_timeout_is_killed_at_the_hard_one) {
     mproc_task_options_t options = {.soft_timeout_ms = 20, .timeout_ms = 200};
     CHECK_ERR(mproc_pool_apply(pool, &retry_gate, MPROC_ARGS(began.path, never.path, 1), &options, NULL),
               MPROC_ETASKTIMEOUT);
-    CHECK_HAS_STR(mproc_last_error()->task, "retry_gate");
+    CHECK_HAS_STR(mproc_last_error()->message, "Task 'retry_gate': worker 0");
+    CHECK_HAS_STR(mproc_last_error()->message, "timeout_ms");
     CHECK(mproc_last_error()->pid > 0);
     end_pool(pool);
 }

@@ -339,7 +339,7 @@ static void check_kill(const mproc_task_t *task, const mproc_args_t *args, int c
 }
 
 TEST(local_control, a_kill_for_time_says_so) {
-    check_kill(&control_spin, NULL, MPROC_ETASKTIMEOUT, "took longer than the task's time allows");
+    check_kill(&control_spin, NULL, MPROC_ETASKTIMEOUT, "took longer than its timeout_ms or deadline_ms allows");
 }
 
 TEST(local_control, a_kill_for_cancelling_says_so) {
