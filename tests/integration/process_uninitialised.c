@@ -15,6 +15,7 @@ static int complain(const char *what) {
 
 int main(int argc, char **argv) {
     mproc_process_t *process = NULL;
+    mproc_pool_t *pool = NULL;
     bool child = true;
     size_t count = 1;
     (void)argv;
@@ -27,6 +28,8 @@ int main(int argc, char **argv) {
     if (mproc_process_create(&(mproc_process_options_t){.target = &uninitialised_task}, &process) != MPROC_ESTATE)
         return complain("a process is made");
     printf("%s\n", mproc_last_error()->message);
+    if (mproc_pool_create(NULL, &pool) != MPROC_ESTATE || pool != NULL)
+        return complain("a pool is made");
     if (mproc_active_children(NULL, 0, &count) != MPROC_OK || count != 0)
         return complain("there are children");
     if (mproc_parent_process() != NULL)

@@ -98,7 +98,7 @@ static void halt(rig_t *rig, uint32_t number) {
 
 /* Halted in time, as if the system took long to kill: the item ends well, and the next one does not begin. */
 TEST(local_kills, an_item_that_ends_before_its_kill_has_its_result) {
-    static const int64_t items[3] = {50, 0, 0};
+    static const int64_t items[3] = {500, 0, 0}; /* a busy machine is to halt it within the first */
     rig_t rig;
     rig_start(&rig, 1);
     job_t job = job_array(&kills_sleeps, items, 3, sizeof *items, NULL, 0);
