@@ -405,6 +405,10 @@ void mplat_wake_destroy(mplat_wake_t *wake);
 void mplat_cpu_relax(void);
 void mplat_thread_yield(void);
 
+/* mplat_cpu_fetch_for_write asks this processor to get hold of size bytes that it is soon going to write and another one may
+ * have had last. It returns at once and changes nothing; any address will do. */
+void mplat_cpu_fetch_for_write(const void *place, size_t size);
+
 /* ---- segments: anonymous shared memory ------------------------------------------------------------------------------ */
 
 /* A segment is mapped for reading and writing, filled with zero, has no name, and goes when its last handle and mapping

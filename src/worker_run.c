@@ -161,6 +161,17 @@ static bool in_place(const mproc_worker_t *worker, int returned) {
     return returned == MPROC_OK && call->kind == MPROC_OUTCOME_PLACED && !call->noted && worker->chunk_taken == 0;
 }
 
+#define FETCH 1024 /* bytes of results: half a microsecond of the shortest items */
+
+/* fetch_ahead gets hold of the block of results after the one that begins at place: the parent has read there last, and to wait
+ * for its processor at every line costs a map over numbers up to half of its time. Returns where that block begins. */
+static const unsigned char *fetch_ahead(const unsigned char *place, const unsigned char *end) {
+    size_t left = (size_t)(end - place);
+    if (left > FETCH)
+        mplat_cpu_fetch_for_write(place + FETCH, left - FETCH < FETCH ? left - FETCH : FETCH);
+    return place + FETCH;
+}
+
 /* run_plain runs all items of a plain array from the next one on whose results are in place, and sets back only what the run of
  * such an item has changed: between two numbers there is nothing else to do. False: it stopped at an item that has returned
  * *out_returned and is to be ended. Apart and with its exit out of the way, because each jump here costs a map several per
@@ -174,8 +185,12 @@ static __attribute__((noinline)) bool run_plain(mproc_worker_t *worker, int *out
     uint32_t count = slot->count;
     const unsigned char *input = worker->input + (size_t)item * slot->item_size;
     unsigned char *place = worker->output + (size_t)item * slot->output_size;
+    const unsigned char *end = worker->output + (size_t)count * slot->output_size;
+    const unsigned char *fetched = place;
     mproc_call_begin(call);
     while (item != count) {
+        if (place >= fetched)
+            fetched = fetch_ahead(place, end);
         call->request.input = input;
         call->place = place;
         int returned = call->request.task->run(call);

@@ -190,3 +190,14 @@ TEST(platform_failure, system_text_is_one_line_and_fits) {
     mplat_os_error_text(123456789, text, sizeof text);
     CHECK(strlen(text) < sizeof text);
 }
+
+TEST(platform_machine, to_fetch_for_writing_changes_nothing_wherever_it_points) {
+    unsigned char bytes[1000];
+    memset(bytes, 7, sizeof bytes);
+    mplat_cpu_fetch_for_write(bytes, sizeof bytes);
+    mplat_cpu_fetch_for_write(bytes + 1, 0);
+    mplat_cpu_fetch_for_write(bytes + sizeof bytes, 65536);
+    mplat_cpu_fetch_for_write((const void *)(uintptr_t)64, 4096); /* nothing is mapped there */
+    for (size_t i = 0; i < sizeof bytes; i++)
+        REQUIRE_EQ_UINT(bytes[i], 7);
+}
