@@ -28,7 +28,14 @@ MPROC_TASK(many_has_handle) {
     return err == MPROC_OK ? mproc_call_return(call, MPROC_BOOL(host_handle_is_open((intptr_t)handle))) : err;
 }
 
+MPROC_TASK(many_has_socket) {
+    int64_t handle = 0;
+    int err = mproc_call_args(call, "x", &handle);
+    return err == MPROC_OK ? mproc_call_return(call, MPROC_BOOL(host_is_socket((intptr_t)handle))) : err;
+}
+
 static void warm_up(void) {
+    host_close_socket(host_open_high_socket());
     warm_up_with(&many_nothing);
 }
 TEST_WARM_UP(warm_up)
@@ -103,6 +110,17 @@ TEST(process_many, high_handle_of_the_parent_is_not_the_childs) {
         CHECK_EQ_STR(result_repr(process), "False");
     mproc_process_destroy(process);
     host_close(handle);
+}
+
+TEST(process_many, high_socket_of_the_parent_is_not_the_childs) {
+    intptr_t handle = host_open_high_socket();
+    REQUIRE(handle != -1);
+    CHECK(host_is_socket(handle));
+    mproc_process_t *process = ended(
+        &(mproc_process_options_t){.target = &many_has_socket, .args = MPROC_ARGS((int64_t)handle), .result = true});
+    CHECK_EQ_STR(result_repr(process), "False");
+    mproc_process_destroy(process);
+    host_close_socket(handle);
 }
 
 /* ---- threads -------------------------------------------------------------------------------------------------------------------- */

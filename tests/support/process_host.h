@@ -51,6 +51,17 @@ void host_close(intptr_t handle);
 /* host_open_broken gives the writing end of a pipe that nobody reads, for host_close to close; -1 when there is none. */
 intptr_t host_open_broken(void);
 
+/* host_copy_program copies a program's file; the copy can be run. host_run_program runs one, whose path is argv[0], to its end and
+ * gives its exit code; -1 when there is none. */
+bool host_copy_program(const char *from, const char *to);
+int host_run_program(const char *const *argv);
+
+/* host_open_high_socket gives a socket with a high number, that children would inherit if they were let; -1 when there is none.
+ * host_close_socket closes it; host_is_socket tells whether this process has one of that number. */
+intptr_t host_open_high_socket(void);
+void host_close_socket(intptr_t socket);
+bool host_is_socket(intptr_t socket);
+
 /* host_exec_signalled becomes a program that sends itself SIGPIPE and, if it survives that, exits with 3. It returns where there
  * is no such signal. */
 void host_exec_signalled(void);

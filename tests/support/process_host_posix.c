@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -138,6 +139,46 @@ intptr_t host_open_broken(void) {
         return -1;
     close(fds[0]);
     return fds[1];
+}
+
+bool host_copy_program(const char *from, const char *to) {
+    static char block[65536];
+    int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_EXCL, 0700);
+    ssize_t got = -1;
+    while (in >= 0 && out >= 0 && (got = read(in, block, sizeof block)) > 0)
+        if (write(out, block, (size_t)got) != got)
+            break;
+    close(in);
+    return close(out) == 0 && got == 0;
+}
+
+int host_run_program(const char *const *argv) {
+    int status = 0;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+intptr_t host_open_high_socket(void) {
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0)
+        return -1;
+    int high = fcntl(fd, F_DUPFD, 200);
+    close(fd);
+    return high;
+}
+
+void host_close_socket(intptr_t socket) {
+    close((int)socket);
+}
+
+bool host_is_socket(intptr_t socket) {
+    struct stat status;
+    return fstat((int)socket, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 void host_exec_signalled(void) {

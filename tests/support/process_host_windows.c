@@ -2,6 +2,8 @@
 /* What tests of processes do to Windows. */
 #include "process_host.h"
 
+#include <winsock2.h>
+
 #include <windows.h>
 
 #include <io.h>
@@ -83,6 +85,44 @@ intptr_t host_open_broken(void) {
         return -1;
     CloseHandle(reading);
     return (intptr_t)writing;
+}
+
+bool host_copy_program(const char *from, const char *to) {
+    return CopyFileA(from, to, TRUE) != 0;
+}
+
+int host_run_program(const char *const *argv) {
+    return (int)_spawnv(_P_WAIT, argv[0], argv);
+}
+
+static bool has_sockets(void) {
+    static bool begun;
+    WSADATA data;
+    begun = begun || WSAStartup(MAKEWORD(2, 2), &data) == 0;
+    return begun;
+}
+
+/* Their numbers grow by four, and those that are closed come again. */
+intptr_t host_open_high_socket(void) {
+    SOCKET low[300], high = INVALID_SOCKET;
+    size_t count = 0;
+    if (!has_sockets())
+        return -1;
+    while (count < 300 && (high = socket(AF_INET, SOCK_DGRAM, 0)) != INVALID_SOCKET && high < 1000)
+        low[count++] = high;
+    for (size_t i = 0; i < count; i++)
+        if (low[i] != high)
+            closesocket(low[i]);
+    return high == INVALID_SOCKET ? -1 : (intptr_t)high;
+}
+
+void host_close_socket(intptr_t socket) {
+    closesocket((SOCKET)socket);
+}
+
+bool host_is_socket(intptr_t socket) {
+    int type = 0, size = sizeof type;
+    return has_sockets() && getsockopt((SOCKET)socket, SOL_SOCKET, SO_TYPE, (char *)&type, &size) == 0;
 }
 
 void host_exec_signalled(void) {}
