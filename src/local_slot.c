@@ -222,9 +222,8 @@ static void plan_restart(mproc_local_t *local, mproc_slot_t *slot, bool planned,
         local->deaths_ns = now;
     }
     local->deaths++;
-    int limit = local->options.restart_limit;
     bool misfit = slot->misfit || (slot->silent && !local->proven);
-    if ((misfit || slot->failed_starts > limit || local->deaths > limit) && !local->broken && !local->stopping) {
+    if ((misfit || local->deaths > local->options.restart_limit) && !local->broken && !local->stopping) {
         break_pool(local, slot, report);
         return;
     }
@@ -260,7 +259,6 @@ static void fill(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
     mproc_report_init(&report);
     (void)mproc_report_set(&report, mproc_last_error());
     slot->kill_code = 0;
-    slot->failed_starts++;
     local->stats.workers_failed_start++;
     plan_restart(local, slot, false, &report);
     if (slot->restart_ns <= now_ns)

@@ -21,6 +21,10 @@ MPROC_TASK(fault_pid) {
     return mproc_call_return(call, host_pid());
 }
 
+MPROC_TASK(fault_start_of_one) {
+    return mproc_call_worker(call) == 1 ? mproc_call_fail(call, 1, "not this one") : MPROC_OK;
+}
+
 MPROC_TASK(fault_crash) {
     (void)call;
     static volatile uintptr_t nowhere = 16;
@@ -386,4 +390,18 @@ TEST(pool_faults, started_tells_the_process_while_the_task_runs) {
     CHECK(host_kill(began.pid));
     CHECK_EQ_INT(done(result), MPROC_EDIED);
     end_pool(pool);
+}
+
+/* Each success of the others would let the next follow at once, without end. */
+TEST(pool_faults, a_worker_that_never_comes_up_is_replaced_ever_more_slowly) {
+    mproc_pool_options_t options = {.processes = 2, .initializer = &fault_start_of_one};
+    mproc_pool_stats_t stats;
+    mproc_pool_t *pool = NULL;
+    REQUIRE_OK(mproc_pool_create(&options, &pool));
+    for (int64_t i = 0; i < 5000; i++)
+        REQUIRE_OK(mproc_pool_apply(pool, &fault_echo, MPROC_ARGS(i), NULL, NULL));
+    CHECK_OK(mproc_pool_stats(pool, &stats));
+    CHECK(stats.workers_failed_start >= 1);
+    CHECK(stats.workers_failed_start < 12); /* the 12th comes after 7 seconds */
+    mproc_pool_destroy(pool);
 }

@@ -142,6 +142,65 @@ TEST(child, with_a_forged_start_message_refuses_it) {
     check_refusal(MPROC_EMALFORMED, "damaged");
 }
 
+/* The end of a child that may have run its task or have refused to, but has not crashed. */
+static uint32_t orderly_code(void) {
+    mplat_exit_t exit = {0};
+    CHECK_OK(mplat_process_wait(process, WAIT_MS));
+    CHECK_OK(mplat_process_exit(process, &exit));
+    CHECK_EQ_INT(exit.kind, MPLAT_EXIT_EXITED);
+    CHECK(exit.code <= 1);
+    mplat_link_destroy(link);
+    mplat_process_destroy(process);
+    link = NULL;
+    process = NULL;
+    return exit.code;
+}
+
+TEST(child, with_one_damaged_byte_in_its_start_message_ends_in_order) {
+    unsigned char message[MPROC_BOOTSTRAP_SIZE_MAX];
+    size_t size = 0;
+    uint32_t refused = 0;
+    mproc_bootstrap_t bootstrap = right_one();
+    REQUIRE_OK(mproc_bootstrap_encode(&bootstrap, message, sizeof message, &size));
+    for (size_t at = 0; at < size; at += 13) {
+        message[at] ^= 0xff;
+        tell(message, size, NULL);
+        refused += orderly_code();
+        message[at] ^= 0xff;
+    }
+    CHECK(refused > 3);
+}
+
+TEST(child, with_a_start_message_cut_short_refuses_it) {
+    unsigned char message[MPROC_BOOTSTRAP_SIZE_MAX];
+    size_t size = 0;
+    mproc_bootstrap_t bootstrap = right_one();
+    REQUIRE_OK(mproc_bootstrap_encode(&bootstrap, message, sizeof message, &size));
+    for (size_t cut = 1; cut < size; cut += 31) {
+        tell(message, size - cut, NULL);
+        check_refusal(MPROC_EMALFORMED, "damaged");
+    }
+}
+
+TEST(child, that_is_told_to_be_a_worker_and_gets_no_channel_ends_with_1) {
+    static const unsigned char forged[64] = {1, 2, 3};
+    mproc_bootstrap_t bootstrap = right_one();
+    bootstrap.kind = MPROC_BOOTSTRAP_WORKER;
+    bootstrap.task = "";
+    tell_bootstrap(&bootstrap, NULL);
+    REQUIRE_OK(mplat_link_send(link, forged, sizeof forged, NULL, 0, WAIT_MS));
+    CHECK_EQ_UINT(orderly_code(), 1);
+}
+
+TEST(child, that_is_told_to_be_a_worker_of_another_build_says_so) {
+    mproc_bootstrap_t bootstrap = right_one();
+    bootstrap.kind = MPROC_BOOTSTRAP_WORKER;
+    bootstrap.task = "";
+    bootstrap.fingerprint++;
+    tell_bootstrap(&bootstrap, NULL);
+    check_refusal(MPROC_EVERSION, "executable was replaced");
+}
+
 TEST(child, with_a_start_message_too_long_refuses_it) {
     static unsigned char message[MPROC_BOOTSTRAP_SIZE_MAX + 1];
     tell(message, sizeof message, NULL);
