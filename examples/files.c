@@ -87,7 +87,12 @@ void files_add_default(file_list_t *list) {
         const char *path, *suffix;
     } places[] = {
         {"/usr/include", ".h"},
-        {"/usr/share/doc", NULL},
+        {"/usr/share/doc", "copyright"},
+        {"/usr/share/doc", "README"},
+        {"/usr/share/doc", ".txt"},
+        {"/usr/share/doc", ".md"},
+        {"/usr/share/doc", ".rst"},
+        {"/usr/share/doc", ".html"},
         {"/usr/share/common-licenses", NULL},
         {"C:/Program Files (x86)/Windows Kits/10/Include", ".h"},
         {"C:/Windows/Licenses", NULL},

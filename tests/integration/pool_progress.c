@@ -237,12 +237,20 @@ TEST(pool_progress, a_pool_without_processes_tells_it_too) {
     CHECK_HAS_STR(text, "item: 100% 20/20, ");
 }
 
+static char screen[4096];
+
+/* Runs a child on a terminal so wide, and checks that no drawing was wider; screen is what it shows at the end. False where there
+ * is no terminal. */
+static bool draw(int kind, size_t columns) {
+    if (!run_with_terminal(kind, (int)columns))
+        return false;
+    CHECK(show(screen, sizeof screen) < columns);
+    return true;
+}
+
 TEST(pool_progress, on_a_terminal_one_line_is_drawn_again_and_again) {
-    char screen[4096];
-    if (!run_with_terminal(RATHER_SLOW, 100))
+    if (!draw(RATHER_SLOW, 100))
         SKIP("no terminal to draw on");
-    size_t widest = show(screen, sizeof screen);
-    CHECK(widest > 70 && widest < 100);
     CHECK(count("\r") > 2);
     CHECK_HAS_STR(screen, "item: 100% [########################################] 20/20, ");
     /* One line of the map and the one after it. */
@@ -253,35 +261,27 @@ TEST(pool_progress, on_a_terminal_one_line_is_drawn_again_and_again) {
 }
 
 TEST(pool_progress, the_bar_fits_into_a_narrow_terminal) {
-    char screen[4096];
-    if (!run_with_terminal(RATHER_SLOW, 60))
+    if (!draw(RATHER_SLOW, 60))
         SKIP("no terminal to draw on");
-    CHECK(show(screen, sizeof screen) < 60);
     CHECK_HAS_STR(screen, "item: 100% [##");
     CHECK_HAS_STR(screen, "##] 20/20, ");
 }
 
 TEST(pool_progress, without_room_there_is_no_bar_but_the_numbers) {
-    char screen[4096];
-    if (!run_with_terminal(PLAIN, 36))
+    if (!draw(PLAIN, 36))
         SKIP("no terminal to draw on");
-    CHECK(show(screen, sizeof screen) < 36);
     CHECK_HAS_STR(screen, "item: 100% 20/20, ");
 }
 
 TEST(pool_progress, a_line_too_long_for_the_terminal_is_cut_off) {
-    char screen[4096];
-    if (!run_with_terminal(LONG_NAME, 20))
+    if (!draw(LONG_NAME, 20))
         SKIP("no terminal to draw on");
-    CHECK(show(screen, sizeof screen) < 20);
     CHECK_EQ_STR(screen, "a_task_whose_name_i\nafter\n");
 }
 
 TEST(pool_progress, several_maps_leave_a_line_each_on_a_terminal) {
-    char screen[4096];
-    if (!run_with_terminal(TWO_MAPS, 80))
+    if (!draw(TWO_MAPS, 80))
         SKIP("no terminal to draw on");
-    CHECK(show(screen, sizeof screen) < 80);
     CHECK_HAS_STR(screen, "] 20/20, ");
     CHECK_HAS_STR(screen, "] 10/10, ");
     CHECK_HAS_STR(screen, "\nafter\n");
