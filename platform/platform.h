@@ -121,6 +121,10 @@ int64_t mplat_self_pid(void);
 /* mplat_parent_pid is the process that started this one, 0 when it has ended. */
 int64_t mplat_parent_pid(void);
 
+/* mplat_self_is_copy tells whether this process is a copy that fork() made of one which had spawned a child by then. It costs a load:
+ * what belongs to the original is to be let alone. */
+bool mplat_self_is_copy(void);
+
 /* mplat_executable_path writes the full path of the running program. MPLAT_ETOOBIG when size is too small. */
 int mplat_executable_path(char *buf, size_t size);
 

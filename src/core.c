@@ -177,6 +177,16 @@ void mproc_core_changed(mproc_pool_t *pool) {
         mproc_condition_broadcast(pool->condition);
 }
 
+int mproc_core_check(const mproc_pool_t *pool) {
+    if (pool == NULL)
+        return mproc_fail(MPROC_EINVAL, "No pool was given");
+    if (mplat_self_is_copy())
+        return mproc_fail(MPROC_ESTATE,
+                          "This process is a copy made by fork(): only the program that made the pool can use it, its "
+                          "results and its iterators");
+    return MPROC_OK;
+}
+
 int mproc_core_may_wait(const mproc_pool_t *pool) {
     if (!mproc_notice_inside(pool))
         return MPROC_OK;

@@ -154,6 +154,10 @@ void mproc_core_wake_waiter(mproc_pool_t *pool, const mproc_result_t *job);
 /* mproc_core_changed wakes the threads in mproc_core_sleep. */
 void mproc_core_changed(mproc_pool_t *pool);
 
+/* mproc_core_check fails with MPROC_EINVAL without a pool, and with MPROC_ESTATE in a copy of the program that fork() made: there the
+ * lock may be held by a thread that is not, and the workers are the original's. Before the lock is taken. */
+int mproc_core_check(const mproc_pool_t *pool);
+
 /* mproc_core_may_wait fails with MPROC_ESTATE in a callback of this pool. */
 int mproc_core_may_wait(const mproc_pool_t *pool);
 

@@ -185,10 +185,13 @@ int mproc_iter_next(mproc_iter_t *iter, int64_t timeout_ms, mproc_item_t *out_it
         return mproc_fail(MPROC_EINVAL, "mproc_iter_next needs an iterator and a place for the item");
     *out_item = (mproc_item_t){.index = -1};
     mproc_pool_t *pool = iter->pool;
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
     drop_entry(&iter->now);
     fill_window(iter);
-    int err = mproc_iter_ready(iter) || deadline == 0 ? MPROC_OK : mproc_core_may_wait(pool);
+    err = mproc_iter_ready(iter) || deadline == 0 ? MPROC_OK : mproc_core_may_wait(pool);
     if (err == MPROC_OK)
         err = mproc_core_await(pool, iter->job, deadline);
     if (err == MPROC_OK)
@@ -205,7 +208,7 @@ int mproc_iter_next(mproc_iter_t *iter, int64_t timeout_ms, mproc_item_t *out_it
 }
 
 void mproc_iter_destroy(mproc_iter_t *iter) {
-    if (iter == NULL)
+    if (iter == NULL || mplat_self_is_copy())
         return;
     mproc_pool_t *pool = iter->pool;
     mproc_core_lock(pool);

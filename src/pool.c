@@ -105,13 +105,10 @@ int mproc_pool_create(const mproc_pool_options_t *options, mproc_pool_t **out_po
         &complete, complete.processes == MPROC_INLINE ? mproc_inline_create : mproc_local_create, out_pool);
 }
 
-static int no_pool(void) {
-    return mproc_fail(MPROC_EINVAL, "No pool was given");
-}
-
 int mproc_pool_close(mproc_pool_t *pool) {
-    if (pool == NULL)
-        return no_pool();
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
     if (pool->state == MPROC_POOL_OPEN) {
         pool->state = MPROC_POOL_CLOSED;
@@ -139,8 +136,9 @@ static void terminate(mproc_pool_t *pool) {
 }
 
 int mproc_pool_terminate(mproc_pool_t *pool) {
-    if (pool == NULL)
-        return no_pool();
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
     terminate(pool);
     mproc_core_unlock(pool);
@@ -162,11 +160,12 @@ static int join(mproc_pool_t *pool, int64_t deadline_ns) {
 }
 
 int mproc_pool_join(mproc_pool_t *pool, int64_t timeout_ms) {
-    if (pool == NULL)
-        return no_pool();
     int64_t deadline = mproc_core_after(timeout_ms);
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
-    int err = join(pool, deadline);
+    err = join(pool, deadline);
     mproc_core_unlock(pool);
     return err;
 }
@@ -192,7 +191,7 @@ void mproc_pool_finish(mproc_pool_t *pool) {
 }
 
 void mproc_pool_destroy(mproc_pool_t *pool) {
-    if (pool == NULL)
+    if (pool == NULL || mplat_self_is_copy())
         return;
     mproc_core_lock(pool);
     terminate(pool);
@@ -209,12 +208,13 @@ void mproc_pool_destroy(mproc_pool_t *pool) {
 }
 
 int mproc_pool_resize(mproc_pool_t *pool, int processes) {
-    if (pool == NULL)
-        return no_pool();
-    if (processes < 1 || processes > MPROC_WORKERS_MAX)
-        return mproc_fail(MPROC_EINVAL, "A pool cannot have %d workers: give 1 to %d", processes, MPROC_WORKERS_MAX);
+    int err = mproc_core_check(pool);
+    if (err == MPROC_OK && (processes < 1 || processes > MPROC_WORKERS_MAX))
+        err = mproc_fail(MPROC_EINVAL, "A pool cannot have %d workers: give 1 to %d", processes, MPROC_WORKERS_MAX);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
-    int err = pool->state == MPROC_POOL_OPEN ? MPROC_OK : mproc_fail(MPROC_ECLOSED, "The pool is closed");
+    err = pool->state == MPROC_POOL_OPEN ? MPROC_OK : mproc_fail(MPROC_ECLOSED, "The pool is closed");
     if (err == MPROC_OK)
         err = mproc_lanes_prepare(pool, processes);
     if (err == MPROC_OK && !pool->inlined)
@@ -230,6 +230,9 @@ int mproc_pool_resize(mproc_pool_t *pool, int processes) {
 int mproc_pool_stats(mproc_pool_t *pool, mproc_pool_stats_t *out_stats) {
     if (pool == NULL || out_stats == NULL)
         return mproc_fail(MPROC_EINVAL, "mproc_pool_stats needs a pool and a place for its answer");
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
     mproc_core_pump(pool, NULL);
     *out_stats = pool->stats;

@@ -76,9 +76,8 @@ int mproc_pool_admit(mproc_pool_t *pool, mproc_task_options_t *options) {
 }
 
 int mproc_pool_check(const mproc_pool_t *pool, const mproc_task_t *task) {
-    if (pool == NULL)
-        return mproc_fail(MPROC_EINVAL, "No pool was given");
-    return mproc_registry_check_task(task);
+    int err = mproc_core_check(pool);
+    return err != MPROC_OK ? err : mproc_registry_check_task(task);
 }
 
 /* Arguments first, then the raw input, aligned for any type. */

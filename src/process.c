@@ -107,6 +107,8 @@ void mproc_process_unpin(mproc_process_t *process) {
         return;
     if (process->state == MPROC_STATE_CLOSED)
         release_system(process);
+    else if (process->state == MPROC_STATE_ENDED)
+        mproc_process_drop_link(process);
     if (process->destroyed)
         free_object(process);
 }

@@ -97,6 +97,9 @@ int mproc_process_signal(mproc_process_t *process, mplat_signal_t signal);
  * taken all the time, so that a child with a large result can end. */
 int mproc_process_await(mproc_process_t *process, int64_t timeout_ms);
 
+/* mproc_process_drop_link closes the line to a process that has ended, unless somebody waits on it still. With the lock. */
+void mproc_process_drop_link(mproc_process_t *process);
+
 /* mproc_process_pin keeps system, link and the object itself until the unpin, while the lock is given up. */
 void mproc_process_pin(mproc_process_t *process);
 void mproc_process_unpin(mproc_process_t *process);

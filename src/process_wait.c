@@ -10,9 +10,9 @@
 
 /* ---- messages ----------------------------------------------------------------------------------------------------------- */
 
-static void drop_link(mproc_process_t *process) {
+void mproc_process_drop_link(mproc_process_t *process) {
     if (process->users > 0)
-        return; /* somebody waits on it; close or the end gives it up */
+        return; /* somebody waits on it, and gives it up when he is the last */
     mplat_link_destroy(process->link);
     process->link = NULL;
 }
@@ -65,7 +65,7 @@ static void note_end(mproc_process_t *process, const mplat_exit_t *system) {
     process->usage = system->usage;
     if (process->exit.how == MPROC_EXIT_SIGNALLED && strcmp(process->exit.name, "SIGKILL") == 0)
         process->out_of_memory = mproc_memory_kills_since(process->memory_kills);
-    drop_link(process);
+    mproc_process_drop_link(process);
 }
 
 void mproc_process_refresh(mproc_process_t *process) {

@@ -28,8 +28,11 @@ static int look(mproc_result_t *result, int64_t timeout_ms) {
     if (is_done(result))
         return MPROC_OK;
     int64_t deadline = mproc_core_after(timeout_ms);
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
-    int err = is_done(result) || deadline == 0 ? MPROC_OK : mproc_core_may_wait(pool);
+    err = is_done(result) || deadline == 0 ? MPROC_OK : mproc_core_may_wait(pool);
     if (err == MPROC_OK)
         err = mproc_core_await(pool, result, deadline);
     mproc_core_unlock(pool);
@@ -96,7 +99,9 @@ static int check_wait(mproc_result_t *const *results, size_t count, mproc_wait_m
     for (size_t i = 0; i < count; i++) {
         if (results[i] == NULL)
             return mproc_fail(MPROC_EINVAL, "Result %zu of mproc_wait is NULL", i);
-        int err = may_block && !is_done(results[i]) ? mproc_core_may_wait(results[i]->pool) : MPROC_OK;
+        int err = mproc_core_check(results[i]->pool);
+        if (err == MPROC_OK && may_block && !is_done(results[i]))
+            err = mproc_core_may_wait(results[i]->pool);
         if (err != MPROC_OK)
             return err;
     }
@@ -140,12 +145,15 @@ static int outcome(mproc_result_t *result, int64_t timeout_ms) {
 static int decode(mproc_result_t *result, const mproc_value_t **out_value) {
     mproc_pool_t *pool = result->pool;
     mproc_tree_t *tree = NULL;
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     mproc_core_lock(pool);
     *out_value = mproc_tree_root(result->tree);
     mproc_core_unlock(pool);
     if (*out_value != NULL)
         return MPROC_OK;
-    int err = mproc_tree_decode(result->unit.kept.data, result->unit.kept.size, &pool->values, &tree);
+    err = mproc_tree_decode(result->unit.kept.data, result->unit.kept.size, &pool->values, &tree);
     if (err != MPROC_OK) {
         mproc_tree_destroy(tree);
         return err;
@@ -204,6 +212,8 @@ const mproc_error_t *mproc_result_error(mproc_result_t *result) {
         return NULL;
     if (is_done(result))
         return result->code == MPROC_OK ? NULL : mproc_job_error(result);
+    if (mproc_core_check(result->pool) != MPROC_OK)
+        return NULL;
     mproc_core_lock(result->pool);
     const mproc_map_t *map = map_of(result);
     if (map != NULL && map->store.failure_count > 0) {
@@ -219,6 +229,8 @@ size_t mproc_result_count(mproc_result_t *result) {
         return 0;
     if (map_of(result) == NULL)
         return 1;
+    if (mproc_core_check(result->pool) != MPROC_OK)
+        return 0;
     mproc_core_lock(result->pool);
     const mproc_map_t *map = map_of(result);
     size_t count = (size_t)(map->total != INT64_MAX ? map->total : map->next);
@@ -268,6 +280,9 @@ int mproc_result_item(mproc_result_t *result, size_t index, mproc_item_t *out_it
     if (result == NULL || out_item == NULL)
         return mproc_fail(MPROC_EINVAL, "mproc_result_item needs a result and a place for its answer");
     *out_item = (mproc_item_t){.index = (int64_t)index};
+    int err = mproc_core_check(result->pool);
+    if (err != MPROC_OK)
+        return err;
     size_t count = mproc_result_count(result);
     mproc_map_t *map = map_of(result);
     bool known = map == NULL || is_done(result) || map->source.kind != MPROC_INPUT_PULL;
@@ -285,6 +300,9 @@ int mproc_result_cancel(mproc_result_t *result, int64_t grace_ms) {
     if (is_done(result))
         return MPROC_OK;
     mproc_pool_t *pool = result->pool;
+    int err = mproc_core_check(pool);
+    if (err != MPROC_OK)
+        return err;
     int64_t kill_at = grace_ms < 0 ? 0 : grace_ms == 0 ? 1 : mproc_core_after(grace_ms);
     mproc_core_lock(pool);
     result->references++;
@@ -299,7 +317,7 @@ int mproc_result_cancel(mproc_result_t *result, int64_t grace_ms) {
 }
 
 void mproc_result_release(mproc_result_t *result) {
-    if (result == NULL)
+    if (result == NULL || mplat_self_is_copy())
         return;
     mproc_core_lock(result->pool);
     mproc_core_release(result->pool, result);

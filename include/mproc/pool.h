@@ -17,7 +17,9 @@ MPROC_BEGIN_DECLS
 
 /* Any thread may call any function here on any of these, at the same time; only destroy and release end an object and must
  * not overlap another call on it. In callbacks every function is allowed; one that would wait for the pool's own work
- * (apply, map, get of a result that is not ready, join) returns MPROC_ESTATE there instead of hanging. */
+ * (apply, map, get of a result that is not ready, join) returns MPROC_ESTATE there instead of hanging. In a copy of the
+ * program that the host makes with fork() they are of no use: functions return MPROC_ESTATE, destroy and release do
+ * nothing, and the original does not notice. */
 typedef struct mproc_pool mproc_pool_t;
 typedef struct mproc_result mproc_result_t;
 typedef struct mproc_iter mproc_iter_t;

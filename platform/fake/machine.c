@@ -53,6 +53,11 @@ int64_t mplat_self_pid(void) {
     return SELF_PID;
 }
 
+/* Nothing here copies a process. */
+bool mplat_self_is_copy(void) {
+    return false;
+}
+
 int64_t mplat_parent_pid(void) {
     return PARENT_PID;
 }

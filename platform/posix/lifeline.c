@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 static struct {
     pthread_mutex_t mutex;
@@ -22,10 +23,17 @@ static void after_fork_in_parent(void) {
     pthread_mutex_unlock(&lifeline.mutex);
 }
 
+static atomic_bool is_copy;
+
+bool mplat_self_is_copy(void) {
+    return atomic_load_explicit(&is_copy, memory_order_relaxed);
+}
+
 /* A copy that the host forks is not the parent of our children: with the write end in its hands they would live as
  * long as the copy does. It makes a lifeline of its own when it spawns. The read end stays for now: the copy may
  * be a child of ours on its way to exec (spawn_fork.c), which needs it. */
 static void after_fork_in_child(void) {
+    atomic_store_explicit(&is_copy, true, memory_order_relaxed);
     mplat_close(lifeline.write_end);
     lifeline.write_end = -1;
     pthread_mutex_unlock(&lifeline.mutex);

@@ -66,6 +66,11 @@ int64_t mplat_self_pid(void) {
     return GetCurrentProcessId();
 }
 
+/* Nothing here copies a process. */
+bool mplat_self_is_copy(void) {
+    return false;
+}
+
 static uint64_t created_at(HANDLE process) {
     FILETIME created = {0}, exited, kernel, user;
     GetProcessTimes(process, &created, &exited, &kernel, &user);

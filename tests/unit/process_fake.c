@@ -6,6 +6,7 @@
 #include "monitor.h"
 #include "platform/fake/fake.h"
 #include "process_inbox.h"
+#include "process_object.h"
 #include "registry.h"
 #include "report.h"
 #include "test.h"
@@ -595,6 +596,24 @@ TEST(process_fake, deadline_is_kept_where_nobody_can_wait_for_it) {
     CHECK_OK(mproc_process_join(process, MPROC_FOREVER));
     CHECK_OK(mproc_process_exit(process, &exit));
     CHECK_EQ_INT(exit.how, MPROC_EXIT_DEADLINE);
+    mproc_process_destroy(process);
+    finish();
+}
+
+/* Somebody who waits for the end keeps the line open, and closes it when he is the last. */
+TEST(process_fake, nothing_of_an_ended_process_is_kept_for_who_waited_for_it) {
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){0}, NULL);
+    mproc_processes_lock();
+    mproc_process_pin(process);
+    mproc_processes_unlock();
+    fake_child_end(fake_child(0), &(mplat_exit_t){.kind = MPLAT_EXIT_EXITED});
+    CHECK_OK(mproc_process_join(process, 1000));
+    size_t waited = fake_open_count();
+    mproc_processes_lock();
+    mproc_process_unpin(process);
+    mproc_processes_unlock();
+    CHECK_EQ_UINT(fake_open_count(), waited - 1);
     mproc_process_destroy(process);
     finish();
 }
