@@ -102,7 +102,8 @@ MPROC_API int mproc_pool_close(mproc_pool_t *pool);
 /* Stops at once: running tasks are killed, they and all that waits fail with MPROC_ECANCELLED. Needs no worker's help. */
 MPROC_API int mproc_pool_terminate(mproc_pool_t *pool);
 
-/* Waits until all workers of a closed or terminated pool have ended and every callback was called. MPROC_ETIMEDOUT;
+/* Waits until all workers of a closed or terminated pool have ended and every callback was called. An iterator holds a closed pool
+ * until it is read to its end or destroyed. MPROC_ETIMEDOUT;
  * MPROC_ESTATE on a pool that is neither, and in a callback. */
 MPROC_API int mproc_pool_join(mproc_pool_t *pool, int64_t timeout_ms);
 
