@@ -75,7 +75,7 @@ int mproc_pool_create_with(const mproc_pool_options_t *options, mproc_backend_cr
     init_lists(pool);
     int err = fill_in(pool, options);
     if (err == MPROC_OK)
-        err = mproc_pool_list_add(pool);
+        err = mproc_pool_list_prepare(pool);
     if (err == MPROC_OK)
         err = start(pool, options, create);
     if (err != MPROC_OK) {
@@ -84,6 +84,7 @@ int mproc_pool_create_with(const mproc_pool_options_t *options, mproc_backend_cr
         mproc_core_free(pool);
         return err;
     }
+    mproc_pool_list_add(pool);
     mproc_core_lock(pool);
     (void)mproc_core_drive(pool);
     mproc_core_unlock(pool);
@@ -202,8 +203,8 @@ void mproc_pool_destroy(mproc_pool_t *pool) {
     }
     (void)join(pool, INT64_MAX);
     mproc_core_unlock(pool);
+    mproc_pool_list_remove(pool); /* the program's end may have joined its thread */
     mproc_thread_join(&pool->thread);
-    mproc_pool_list_remove(pool);
     mproc_pool_finish(pool);
 }
 
@@ -215,11 +216,12 @@ int mproc_pool_resize(mproc_pool_t *pool, int processes) {
         return err;
     mproc_core_lock(pool);
     err = pool->state == MPROC_POOL_OPEN ? MPROC_OK : mproc_fail(MPROC_ECLOSED, "The pool is closed");
-    if (err == MPROC_OK)
+    bool changes = err == MPROC_OK && !pool->inlined; /* an inline pool has one worker, whatever is asked for */
+    if (changes)
         err = mproc_lanes_prepare(pool, processes);
-    if (err == MPROC_OK && !pool->inlined)
+    if (changes && err == MPROC_OK)
         err = pool->ops->resize(pool->backend, processes);
-    if (err == MPROC_OK) {
+    if (changes && err == MPROC_OK) {
         pool->wanted = processes;
         mproc_core_wake(pool);
     }

@@ -21,8 +21,21 @@ static mproc_node_t ended = {&ended, &ended}; /* by the program's end, not by th
 static mproc_node_t tombs = {&tombs, &tombs};
 static mproc_node_t orphans = {&orphans, &orphans}; /* pools without a thread that nobody owns any more */
 
+static const mproc_pool_t *visited; /* by the program's end: nobody frees it meanwhile */
+
 static int make_mutex(void) {
     return mproc_mutex_create(&mutex);
+}
+
+static void take_out(mproc_pool_t *pool) {
+    mproc_mutex_lock(mutex);
+    while (visited == pool) {
+        mproc_mutex_unlock(mutex);
+        mplat_sleep_ms(1);
+        mproc_mutex_lock(mutex);
+    }
+    mproc_list_remove(&pool->all);
+    mproc_mutex_unlock(mutex);
 }
 
 static void free_tomb(mproc_node_t *node) {
@@ -33,6 +46,7 @@ static void free_tomb(mproc_node_t *node) {
 
 static void free_orphan(mproc_node_t *node) {
     mproc_pool_t *pool = MPROC_OWNER(node, mproc_pool_t, all);
+    take_out(pool);
     mproc_free(pool->tomb);
     pool->tomb = NULL;
     mproc_pool_finish(pool);
@@ -55,7 +69,7 @@ static void free_dead(void) {
     free_all(&orphans, free_orphan);
 }
 
-int mproc_pool_list_add(mproc_pool_t *pool) {
+int mproc_pool_list_prepare(mproc_pool_t *pool) {
     int err = mproc_once(&once, make_mutex);
     if (err != MPROC_OK)
         return err;
@@ -64,10 +78,13 @@ int mproc_pool_list_add(mproc_pool_t *pool) {
     if (pool->tomb == NULL)
         return mproc_fail_memory("a pool");
     free_dead();
+    return MPROC_OK;
+}
+
+void mproc_pool_list_add(mproc_pool_t *pool) {
     mproc_mutex_lock(mutex);
     mproc_list_append(&pools, &pool->all);
     mproc_mutex_unlock(mutex);
-    return MPROC_OK;
 }
 
 void mproc_pool_list_remove(mproc_pool_t *pool) {
@@ -75,9 +92,7 @@ void mproc_pool_list_remove(mproc_pool_t *pool) {
     pool->tomb = NULL;
     if (mutex == NULL)
         return;
-    mproc_mutex_lock(mutex);
-    mproc_list_remove(&pool->all);
-    mproc_mutex_unlock(mutex);
+    take_out(pool);
     free_dead();
 }
 
@@ -91,9 +106,7 @@ void mproc_pool_leave(mproc_pool_t *pool) {
 void mproc_pool_bury(mproc_pool_t *pool) {
     tomb_t *tomb = pool->tomb;
     tomb->thread = pool->thread;
-    mproc_mutex_lock(mutex);
-    mproc_list_remove(&pool->all);
-    mproc_mutex_unlock(mutex);
+    take_out(pool);
     mproc_pool_finish(pool);
     mproc_mutex_lock(mutex);
     mproc_list_append(&tombs, &tomb->node);
@@ -107,9 +120,9 @@ static void end_pool(mproc_pool_t *pool) {
     mproc_core_lock(pool);
     while (!pool->ended && !mproc_notice_inside(pool) && mplat_clock_ns() < patience)
         mproc_core_sleep(pool, patience);
-    bool join = pool->ended && !mproc_notice_inside(pool);
+    bool join = pool->ended && !pool->orphan && !mproc_notice_inside(pool);
     mproc_core_unlock(pool);
-    if (join && !pool->orphan)
+    if (join)
         mproc_thread_join(&pool->thread);
 }
 
@@ -122,9 +135,11 @@ void mproc_pools_fini(void) {
         mproc_pool_t *pool = MPROC_OWNER(node, mproc_pool_t, all);
         mproc_list_remove(node);
         mproc_list_append(&ended, node);
+        visited = pool;
         mproc_mutex_unlock(mutex);
         end_pool(pool);
         mproc_mutex_lock(mutex);
+        visited = NULL;
     }
     mproc_mutex_unlock(mutex);
     free_dead();

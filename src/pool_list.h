@@ -9,8 +9,10 @@
  * pool keeps no program from ending. */
 void mproc_pools_fini(void);
 
-/* mproc_pool_list_add and _remove; add fails when there is no memory for the list's lock. */
-int mproc_pool_list_add(mproc_pool_t *pool);
+/* mproc_pool_list_prepare takes what the list needs for a pool; MPROC_ENOMEM. From mproc_pool_list_add on, when it has all its parts,
+ * the program's end sees it. mproc_pool_list_remove takes it out, if it is in, and waits while the program's end is at it. */
+int mproc_pool_list_prepare(mproc_pool_t *pool);
+void mproc_pool_list_add(mproc_pool_t *pool);
 void mproc_pool_list_remove(mproc_pool_t *pool);
 
 /* mproc_pool_finish frees a pool that has ended; its results stay (pool.c). */

@@ -66,6 +66,13 @@ static int check_pool(const mproc_pool_options_t *options) {
     return MPROC_OK;
 }
 
+/* So that no time, in nanoseconds and from now on, is beyond what a number can hold. */
+static void cap(int64_t *value) {
+    const int64_t most = INT64_MAX / 4 / MPROC_NS_PER_MS;
+    if (*value > most)
+        *value = most;
+}
+
 int mproc_pool_options_complete(const mproc_pool_options_t *options, mproc_pool_options_t *out_options) {
     int err = copy_options(out_options, sizeof *out_options, options, "mproc_pool_options_t");
     if (err == MPROC_OK)
@@ -81,6 +88,10 @@ int mproc_pool_options_complete(const mproc_pool_options_t *options, mproc_pool_
         out_options->restart_window_ms = RESTART_WINDOW_MS;
     if (out_options->start_timeout_ms == 0)
         out_options->start_timeout_ms = START_TIMEOUT_MS;
+    cap(&out_options->restart_window_ms);
+    cap(&out_options->start_timeout_ms);
+    cap(&out_options->max_age_ms);
+    cap(&out_options->maxtasksperchild);
     if (out_options->memory_limit == 0)
         out_options->memory_limit = MEMORY_LIMIT;
     if (out_options->trace == NULL)

@@ -111,7 +111,8 @@ MPROC_API int mproc_pool_join(mproc_pool_t *pool, int64_t timeout_ms);
  * not released stay valid. NULL does nothing. */
 MPROC_API void mproc_pool_destroy(mproc_pool_t *pool);
 
-/* Changes the number of workers: new ones start, those too many retire after their task. MPROC_EINVAL below 1 and above 4,096. */
+/* Changes the number of workers: new ones start, those too many retire after their task. MPROC_EINVAL below 1 and above 4,096.
+ * An inline pool keeps its one. */
 MPROC_API int mproc_pool_resize(mproc_pool_t *pool, int processes);
 
 /* ---- one task ----------------------------------------------------------------------------------------------------------- */

@@ -309,6 +309,21 @@ TEST(pool_life, terminate_ends_ten_thousand_long_tasks_at_once) {
     mproc_pool_destroy(pool);
 }
 
+TEST(pool_life, options_may_be_as_large_as_can_be) {
+    mproc_pool_options_t options = {.processes = 1,
+                                    .maxtasksperchild = INT64_MAX,
+                                    .max_age_ms = INT64_MAX,
+                                    .restart_window_ms = INT64_MAX,
+                                    .start_timeout_ms = INT64_MAX,
+                                    .max_memory_bytes = UINT64_MAX,
+                                    .recycle_jitter = 0.5};
+    mproc_pool_t *pool = pool_with(&options);
+    int64_t pid = apply_int(pool, &life_pid, 0);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_INT(apply_int(pool, &life_pid, 0), pid);
+    end_pool(pool);
+}
+
 TEST(pool_life, join_of_a_busy_pool_times_out) {
     mproc_pool_t *pool = pool_of(1);
     mproc_result_t *result = start(pool, &life_sleep, 100000, NULL);

@@ -5,6 +5,7 @@
 #include "platform/platform.h"
 #include "test.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -369,10 +370,13 @@ static void op_stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     unlock();
 }
 
+static atomic_int destroyed;
+
 static void op_destroy(mproc_backend_t *backend) {
     (void)backend;
     mproc_condition_destroy(d.condition);
     mproc_mutex_destroy(d.mutex);
+    atomic_fetch_add(&destroyed, 1);
 }
 
 static const mproc_backend_ops_t double_ops = {
@@ -567,6 +571,10 @@ int double_kill_code(int slot) {
     int code = d.slots[slot].kill_code;
     unlock();
     return code;
+}
+
+int double_destroyed(void) {
+    return atomic_load(&destroyed);
 }
 
 int double_stops(void) {

@@ -63,4 +63,7 @@ int double_cancels(int slot);
 int double_kill_code(int slot);
 int double_stops(void);
 
+/* How many pools on the double are gone: the next one may be made when the last is. */
+int double_destroyed(void);
+
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a pool over a scripted backend: what it needs from its workers, which is nothing, and what comes in between. */
 #include "backend_double.h"
+#include "pool_list.h"
+#include "report.h"
 #include "test.h"
+#include "threads.h"
 
 #include <mproc/mproc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 MPROC_TASK(ends_core_task) {
@@ -153,4 +157,75 @@ TEST(pool_ends, close_terminate_and_join_in_every_order_and_twice) {
         REQUIRE_OK(mproc_pool_create(&inlined, &pool));
         end_in_order(pool, steps, 4);
     }
+}
+
+/* ---- the end of the program -------------------------------------------------------------------------------------------- */
+
+static int end_meanwhile(const mproc_pool_options_t *options, const mproc_backend_events_t *events, void *context,
+                         mproc_backend_t **out_backend) {
+    (void)options;
+    (void)events;
+    (void)context;
+    *out_backend = NULL;
+    mproc_pools_fini();
+    return mproc_fail(MPROC_ESPAWN, "the program ends");
+}
+
+TEST(pool_ends, the_program_may_end_while_a_pool_is_made) {
+    mproc_pool_t *pool = NULL;
+    CHECK_ERR(mproc_pool_create_with(&(mproc_pool_options_t){.processes = 1}, end_meanwhile, &pool), MPROC_ESPAWN);
+    CHECK(pool == NULL);
+}
+
+typedef struct meeting {
+    mproc_pool_t *pool;
+    bool destroys;
+    atomic_int inside, leave;
+} meeting_t;
+
+static void stay_inside(mproc_result_t *result, void *context) {
+    meeting_t *meeting = context;
+    (void)result;
+    if (meeting->destroys)
+        mproc_pool_destroy(meeting->pool);
+    atomic_store(&meeting->inside, 1);
+    while (atomic_load(&meeting->leave) == 0)
+        test_sleep_ms(1);
+}
+
+static void end_program(void *context) {
+    (void)context;
+    mproc_pools_fini();
+}
+
+/* The program's end waits for a pool that is destroyed: by its owner, or in its callback. Nobody frees it under the other. */
+static void check_meeting(bool in_callback) {
+    meeting_t meeting = {.pool = double_pool(NULL, 1), .destroys = in_callback};
+    mproc_task_options_t options = {.callback = stay_inside, .context = &meeting};
+    mproc_thread_t *thread = NULL;
+    int before = double_destroyed();
+    double_automatic(true);
+    double_up(0);
+    REQUIRE_OK(mproc_pool_apply_async(meeting.pool, &ends_core_task, NULL, &options, NULL));
+    while (atomic_load(&meeting.inside) == 0)
+        test_sleep_ms(1);
+    REQUIRE_OK(mproc_thread_create(end_program, NULL, 0, &thread));
+    test_sleep_ms(10);
+    atomic_store(&meeting.leave, 1);
+    if (!in_callback)
+        mproc_pool_destroy(meeting.pool);
+    mproc_thread_join(&thread);
+    while (double_destroyed() == before)
+        test_sleep_ms(1);
+    mproc_pool_destroy(double_pool(NULL, 1)); /* collects the thread of the other */
+}
+
+TEST(pool_ends, the_program_may_end_while_a_pool_is_destroyed) {
+    for (int i = 0; i < 10; i++)
+        check_meeting(false);
+}
+
+TEST(pool_ends, the_program_may_end_while_a_pool_ends_in_its_callback) {
+    for (int i = 0; i < 10; i++)
+        check_meeting(true);
 }

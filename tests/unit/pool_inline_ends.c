@@ -163,3 +163,14 @@ TEST(pool_inline, a_result_of_a_pool_that_is_gone_may_be_waited_for_with_others)
     mproc_result_release(results[1]);
     mproc_pool_destroy(pool);
 }
+
+TEST(pool_inline, resizing_leaves_the_one_worker) {
+    mproc_result_t *result = NULL;
+    open_pool();
+    CHECK_OK(mproc_pool_resize(pool, 3));
+    REQUIRE_OK(mproc_pool_run_on_all(pool, &ends_task, NULL, NULL, &result));
+    CHECK_OK(mproc_result_get(result, 5000, NULL));
+    CHECK_EQ_UINT(mproc_result_count(result), 1);
+    mproc_result_release(result);
+    mproc_pool_destroy(pool);
+}
