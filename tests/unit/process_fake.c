@@ -602,8 +602,9 @@ TEST(process_fake, deadline_is_kept_where_nobody_can_wait_for_it) {
 
 /* Somebody who waits for the end keeps the line open, and closes it when he is the last. */
 TEST(process_fake, nothing_of_an_ended_process_is_kept_for_who_waited_for_it) {
+    static const fake_step_t stays[] = {FAKE_RECEIVE, FAKE_SEND(&begun, WIRE_SIZE(0)), FAKE_STAY};
     begin();
-    mproc_process_t *process = start((mproc_process_options_t){0}, NULL);
+    mproc_process_t *process = start((mproc_process_options_t){0}, stays);
     mproc_processes_lock();
     mproc_process_pin(process);
     mproc_processes_unlock();
