@@ -269,7 +269,6 @@ TEST(pool_core, a_timeout_counts_from_the_start_of_the_task) {
     int64_t from = test_now_ms();
     CHECK_EQ_INT(end_of(result), MPROC_ETASKTIMEOUT);
     CHECK(test_now_ms() - from >= 55);
-    CHECK(test_now_ms() - from < 55 + 100 * test_time_scale());
     CHECK_EQ_INT(double_kills(0), 1);
     CHECK_EQ_INT(double_kill_code(0), MPROC_ETASKTIMEOUT);
     CHECK_EQ_INT(end_of(blocker), MPROC_OK);
