@@ -31,7 +31,8 @@ typedef struct mproc_iter mproc_iter_t;
 typedef enum mproc_pool_event_kind {
     MPROC_POOL_WORKER_UP,   /* a worker has started and passed its initializer */
     MPROC_POOL_WORKER_DOWN, /* a worker has ended; error is NULL when it retired as planned */
-    MPROC_POOL_BROKEN       /* workers die faster than the restart limit: everything pending fails with error */
+    MPROC_POOL_BROKEN /* workers die faster than the restart limit, or no child can be one: its program ended before
+                               mproc_init (MPROC_ESPAWN) or is another build (MPROC_EVERSION). Everything pending fails with error */
 } mproc_pool_event_kind_t;
 
 typedef struct mproc_pool_event {
