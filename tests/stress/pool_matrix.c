@@ -245,14 +245,26 @@ TEST(pool_matrix, failures_in_the_task_of_sixteen_workers) {
     check_where(WHERE_TASK, 16);
 }
 
+TEST(pool_matrix, failures_before_the_task_looks_at_its_arguments_of_sixteen_workers) {
+    check_where(WHERE_ARGUMENTS, 16);
+}
+
 TEST(pool_matrix, failures_while_a_large_result_is_written) {
     check_where(WHERE_RESULT, 1);
     check_where(WHERE_RESULT, 2);
 }
 
+TEST(pool_matrix, failures_while_a_large_result_is_written_by_sixteen_workers) {
+    check_where(WHERE_RESULT, 16);
+}
+
 TEST(pool_matrix, failures_after_the_result) {
     check_where(WHERE_AFTER, 1);
     check_where(WHERE_AFTER, 2);
+}
+
+TEST(pool_matrix, failures_after_the_result_of_sixteen_workers) {
+    check_where(WHERE_AFTER, 16);
 }
 
 /* ---- outside tasks: no task is hurt ---------------------------------------------------------------------------------------- */
@@ -314,6 +326,54 @@ TEST(pool_matrix, a_worker_that_fails_in_its_initializer_hurts_no_task) {
             CHECK_EQ_INT(done_int(results[i]), 2 * (100 + i));
         end_pool(pool);
     }
+}
+
+/* What a thread does that a task has left behind, once its worker rests. */
+static void fail_later(void *arg) {
+    host_sleep_ms(20);
+    (void)fail_somehow(NULL, *(how_t *)arg);
+}
+
+MPROC_TASK(matrix_leaves_a_thread) {
+    static how_t how;
+    int64_t number = 0;
+    int err = mproc_call_args(call, "x", &number);
+    if (err != MPROC_OK)
+        return err;
+    how = (how_t)number;
+    host_run_beside(fail_later, &how);
+    return MPROC_OK;
+}
+
+static bool has_lost_one(void *pool) {
+    mproc_pool_stats_t stats;
+    return mproc_pool_stats(pool, &stats) == MPROC_OK && stats.workers_crashed > 0;
+}
+
+static void check_idle(int workers) {
+    static void (*const runs[])(cell_t *) = {run_apply, run_map, run_imap, run_async};
+    const how_t hows[] = {HOW_EXIT_0, HOW_EXIT_7, HOW_ABORT, HOW_FAULT, HOW_OVERFLOW, HOW_KILLED};
+    mproc_pool_options_t options = {.processes = workers, .restart_limit = 100};
+    for (size_t h = 0; h < sizeof hows / sizeof hows[0]; h++) {
+        cell_t cell = {.pool = pool_with(&options)};
+        CHECK_OK(mproc_pool_apply(cell.pool, &matrix_leaves_a_thread, MPROC_ARGS((int)hows[h]), NULL, NULL));
+        CHECK(test_wait_until(has_lost_one, cell.pool, 30000));
+        for (int i = 0; i < ITEMS; i++) {
+            cell.args[i] = mproc_arg_int(pack(100 + i, HOWS, WHERES));
+            cell.lists[i] = (mproc_args_t){1, &cell.args[i]};
+            cell.pointers[i] = &cell.lists[i];
+        }
+        runs[h % CALLS](&cell);
+        for (int i = 0; i < ITEMS; i++)
+            CHECK(cell.outcomes[i].code == MPROC_OK && cell.outcomes[i].value == 2 * (100 + i));
+        end_pool(cell.pool);
+    }
+}
+
+TEST(pool_matrix, a_worker_that_fails_while_it_rests_hurts_no_task) {
+    check_idle(1);
+    check_idle(2);
+    check_idle(16);
 }
 
 static void check_end(const mproc_task_t *task, const mproc_task_t *finalizer) {
