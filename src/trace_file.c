@@ -49,7 +49,7 @@ static bool write_at_end(mproc_trace_file_t *file, const char *text, size_t size
 
 /* Events and tail go out together, and the next events go over the tail. */
 static void flush(mproc_trace_file_t *file) {
-    if (file->used == 0 || file->failed)
+    if (file->used == 0 || file->failed || file->buffer == NULL)
         return;
     memcpy(file->buffer + file->used, TAIL, TAIL_SIZE);
     if (write_at_end(file, file->buffer, file->used + TAIL_SIZE)) {
@@ -177,7 +177,7 @@ int mproc_trace_file_open(const char *path, mproc_trace_file_t **out_file, int *
         full = NULL; /* no path at all: opening it will say why */
     mproc_mutex_lock(mutex);
     err = use(full != NULL ? full : path, out_file);
-    if (err == MPROC_OK)
+    if (*out_file != NULL)
         *out_pool = (*out_file)->pools;
     mproc_mutex_unlock(mutex);
     apr_pool_destroy(pool);
@@ -220,10 +220,12 @@ void mproc_trace_files_fini(void) {
     for (mproc_node_t *node = files.next; node != &files;) {
         mproc_trace_file_t *file = MPROC_OWNER(node, mproc_trace_file_t, node);
         node = node->next;
-        if (file->users == 0)
+        if (file->users == 0) {
             forget(file);
-        else
-            flush(file); /* the program ends with a pool that it has not destroyed */
+        } else { /* the program ends with a pool that it has not destroyed */
+            close_file(file);
+            file->failed = true;
+        }
     }
     mproc_mutex_unlock(mutex);
 }

@@ -21,7 +21,7 @@ void mproc_trace_file_flush(mproc_trace_file_t *file);
 /* mproc_trace_file_close gives it up; the last one that does closes it. NULL does nothing. */
 void mproc_trace_file_close(mproc_trace_file_t *file);
 
-/* mproc_trace_files_fini forgets the files that are closed and writes what is left for others: at the program's end. */
+/* mproc_trace_files_fini closes all files at the program's end: what pools that are left add then is dropped. */
 void mproc_trace_files_fini(void);
 
 #endif
