@@ -15,6 +15,7 @@ typedef struct event {
     struct event *next;
     event_kind_t kind;
     int slot;
+    int64_t pid; /* of the slot, as it was then */
     mproc_work_t *work;
     mproc_reply_t reply;
     mproc_report_t report;
@@ -60,6 +61,7 @@ static event_t *post(event_kind_t kind, int slot, mproc_work_t *work) {
         abort();
     event->kind = kind;
     event->slot = slot;
+    event->pid = 1000 + 10 * slot + d.slots[slot].ups - 1;
     event->work = work;
     mproc_report_init(&event->report);
     *d.last = event;
@@ -145,11 +147,10 @@ static void stop_idle(void) {
 }
 
 static void deliver(event_t *event) {
-    int64_t pid = 1000 + 10 * event->slot + d.slots[event->slot].ups - 1;
     if (event->kind == EVENT_UP)
-        d.events->slot_up(d.context, event->slot, pid);
+        d.events->slot_up(d.context, event->slot, event->pid);
     else if (event->kind == EVENT_DOWN)
-        d.events->slot_down(d.context, event->slot, pid, event->planned ? NULL : &event->report);
+        d.events->slot_down(d.context, event->slot, event->pid, event->planned ? NULL : &event->report);
     else if (event->kind == EVENT_STARTED)
         d.events->started(d.context, event->slot, event->work);
     else if (event->kind == EVENT_FINISHED)
