@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pools in large numbers: workers, cycles, pending tasks, changing loads. */
+/* Pools in large numbers: workers, pending tasks, changing loads. */
 #include "pool_help.h"
 #include "process_host.h"
 #include "test.h"
@@ -11,17 +11,6 @@ MPROC_TASK(many_echo) {
     int64_t x = 0;
     int err = mproc_call_args(call, "x", &x);
     return err != MPROC_OK ? err : mproc_call_return(call, x);
-}
-
-MPROC_TASK(many_square) {
-    const int64_t *input = NULL;
-    int64_t *output = NULL;
-    size_t size = 0;
-    mproc_call_input(call, (const void **)&input, &size);
-    int err = mproc_call_reserve(call, sizeof *output, (void **)&output);
-    if (err == MPROC_OK)
-        *output = *input * *input;
-    return err;
 }
 
 /* Sleeps a little, crashes now and then. */
@@ -48,19 +37,6 @@ TEST(pool_many, two_hundred_workers) {
     CHECK_EQ_UINT(mproc_result_count(result), 200);
     mproc_result_release(result);
     end_pool(pool);
-}
-
-TEST(pool_many, create_map_destroy_again_and_again) {
-    static int64_t xs[100], ys[100];
-    for (int i = 0; i < 100; i++)
-        xs[i] = i;
-    for (int round = 0; round < 300; round++) {
-        mproc_pool_t *pool = pool_of(1);
-        memset(ys, 0, sizeof ys);
-        REQUIRE_OK(mproc_pool_map(pool, &many_square, MPROC_ARRAY(xs, 100), MPROC_INTO(ys, 100), NULL));
-        CHECK_EQ_INT(ys[99], 99 * 99);
-        mproc_pool_destroy(pool);
-    }
 }
 
 TEST(pool_many, a_million_pending_tasks) {

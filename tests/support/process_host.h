@@ -86,6 +86,11 @@ size_t host_read_terminal(intptr_t outside, char *buf, size_t size);
 size_t host_count_handles(void);
 bool host_handle_is_open(intptr_t handle);
 
+/* host_heap_bytes counts what this process has taken from the heap and not given back; host_mapped_bytes counts its memory
+ * that can be written: heaps, stacks, segments. 0 where nobody tells. */
+size_t host_heap_bytes(void);
+size_t host_mapped_bytes(void);
+
 /* host_run_threads calls function(arg) in count threads at the same time, and waits for them. */
 void host_run_threads(size_t count, void (*function)(void *arg), void *arg);
 

@@ -5,6 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -234,6 +237,31 @@ size_t host_count_handles(void) {
 
 bool host_handle_is_open(intptr_t handle) {
     return fcntl((int)handle, F_GETFD) >= 0;
+}
+
+size_t host_heap_bytes(void) {
+#if defined(__GLIBC__)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+size_t host_mapped_bytes(void) {
+    FILE *file = fopen("/proc/self/maps", "re");
+    char line[1024];
+    size_t bytes = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char *rest = NULL;
+        size_t first = strtoul(line, &rest, 16);
+        size_t end = strtoul(rest + 1, &rest, 16);
+        if (rest[1] == 'r' && rest[2] == 'w')
+            bytes += end - first;
+    }
+    if (file != NULL)
+        fclose(file);
+    return bytes;
 }
 
 typedef struct run {

@@ -178,6 +178,36 @@ bool host_handle_is_open(intptr_t handle) {
     return GetHandleInformation((HANDLE)handle, &flags) != 0;
 }
 
+static size_t busy_bytes(HANDLE heap) {
+    PROCESS_HEAP_ENTRY entry = {0};
+    size_t bytes = 0;
+    HeapLock(heap);
+    while (HeapWalk(heap, &entry))
+        bytes += (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) != 0 ? entry.cbData : 0;
+    HeapUnlock(heap);
+    return bytes;
+}
+
+size_t host_heap_bytes(void) {
+    HANDLE heaps[64];
+    DWORD count = GetProcessHeaps(64, heaps);
+    size_t bytes = 0;
+    for (DWORD i = 0; i < count && i < 64; i++)
+        bytes += busy_bytes(heaps[i]);
+    return bytes;
+}
+
+size_t host_mapped_bytes(void) {
+    const DWORD writable = PAGE_READWRITE | PAGE_EXECUTE_READWRITE;
+    MEMORY_BASIC_INFORMATION region;
+    size_t bytes = 0;
+    for (char *at = NULL; VirtualQuery(at, &region, sizeof region) != 0; at += region.RegionSize) {
+        if (region.State == MEM_COMMIT && (region.Protect & writable) != 0)
+            bytes += region.RegionSize;
+    }
+    return bytes;
+}
+
 typedef struct run {
     void (*function)(void *arg);
     void *arg;
