@@ -130,7 +130,7 @@ static int compare(const void *left, const void *right) {
 }
 
 size_t word_table_top(const word_table_t *table, const word_entry_t **out_entries, size_t capacity) {
-    const word_entry_t **all = malloc((table->used + 1) * sizeof *all);
+    const word_entry_t **all = malloc((table->used + 1) * sizeof(word_entry_t *));
     size_t count = 0;
     if (all == NULL)
         return 0;
@@ -138,9 +138,9 @@ size_t word_table_top(const word_table_t *table, const word_entry_t **out_entrie
         if (table->entries[i].word != NULL)
             all[count++] = &table->entries[i];
     }
-    qsort(all, count, sizeof *all, compare);
+    qsort(all, count, sizeof(word_entry_t *), compare);
     count = count < capacity ? count : capacity;
-    memcpy(out_entries, all, count * sizeof *all);
+    memcpy(out_entries, all, count * sizeof(word_entry_t *));
     free(all);
     return count;
 }

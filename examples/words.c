@@ -101,7 +101,8 @@ static double seconds(void) {
 /* A list of arguments for every file, in one block. */
 static const mproc_args_t **make_lists(const source_t *source) {
     size_t count = source->files->count;
-    const mproc_args_t **lists = malloc(count * (sizeof *lists + sizeof(mproc_args_t) + 2 * sizeof(mproc_arg_t)));
+    const mproc_args_t **lists =
+        malloc(count * (sizeof(mproc_args_t *) + sizeof(mproc_args_t) + 2 * sizeof(mproc_arg_t)));
     if (lists == NULL)
         return NULL;
     mproc_args_t *args = (mproc_args_t *)(lists + count);

@@ -86,10 +86,10 @@ static int grow_records(mproc_store_t *store, size_t needed) {
         return MPROC_OK;
     if (capacity < needed)
         capacity = needed;
-    const mproc_record_t **records = mproc_realloc((void *)store->records, capacity * sizeof *records);
+    const mproc_record_t **records = mproc_realloc((void *)store->records, capacity * sizeof(mproc_record_t *));
     if (records == NULL)
         return MPROC_ENOMEM;
-    memset((void *)(records + store->capacity), 0, (capacity - store->capacity) * sizeof *records);
+    memset((void *)(records + store->capacity), 0, (capacity - store->capacity) * sizeof(mproc_record_t *));
     store->records = records;
     store->capacity = capacity;
     return MPROC_OK;

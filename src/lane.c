@@ -68,7 +68,7 @@ void mproc_lane_measured(mproc_pool_t *pool, mproc_lane_t *lane, int64_t run_ns)
 int mproc_lanes_prepare(mproc_pool_t *pool, int count) {
     if (count <= pool->lane_count)
         return MPROC_OK;
-    mproc_lane_t **lanes = mproc_realloc(pool->lanes, (size_t)count * sizeof *lanes);
+    mproc_lane_t **lanes = mproc_realloc(pool->lanes, (size_t)count * sizeof(mproc_lane_t *));
     if (lanes == NULL)
         return mproc_fail_memory("the workers of a pool");
     pool->lanes = lanes;

@@ -11,7 +11,7 @@ int mproc_timers_reserve(mproc_timers_t *timers, size_t count) {
         size_t capacity = timers->capacity < 16 ? 16 : timers->capacity * 2;
         if (capacity < needed)
             capacity = needed;
-        mproc_timer_t **heap = mproc_realloc(timers->heap, (capacity + 1) * sizeof *heap);
+        mproc_timer_t **heap = mproc_realloc(timers->heap, (capacity + 1) * sizeof(mproc_timer_t *));
         if (heap == NULL)
             return mproc_fail_memory("a timer");
         timers->heap = heap;

@@ -32,8 +32,6 @@ static atomic_bool sink_called;
 
 enum { REPORT_STACK = 65536, STACK_ENOUGH = 32768, REPORT_MS = 3000, CODE_OF_ABORT = 3 };
 
-/* NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c): Windows calls these as any function, in the thread that crashed */
-
 /* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 /* Asking the loader for the module of an address takes a lock which the crashed thread may hold. The memory manager
@@ -89,6 +87,9 @@ static void note_paths(void) {
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+/* NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c): abort() calls the handler of its signal as any function, and all of
+ * Windows may be called in it; the checks know C and POSIX only. */
 
 _Noreturn static void end(UINT exit_code) {
     TerminateProcess(GetCurrentProcess(), exit_code);
@@ -170,6 +171,8 @@ static void on_abort(int signal_number) {
     }
 }
 
+/* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */
+
 /* ------------------------------------------------------------------------------------------------------------------ */
 
 static int start_report_thread(void) {
@@ -208,5 +211,3 @@ int mplat_crash_install(mplat_crash_sink_t *sink, void *context) {
     SetUnhandledExceptionFilter(on_exception);
     return signal(SIGABRT, on_abort) != SIG_ERR ? 0 : mplat_fail(MPLAT_ESYSTEM, "signal(SIGABRT)");
 }
-
-/* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */

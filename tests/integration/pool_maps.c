@@ -235,7 +235,7 @@ static void check_mixed(const mproc_item_t *item) {
 
 TEST(pool_maps, kept_results_are_values_bytes_nothing_and_failures) {
     enum { COUNT = 400 };
-    size_t chunks[] = {0, 1, 7, COUNT * 2};
+    size_t chunks[] = {0, 1, 7, (size_t)COUNT * 2};
     mproc_pool_t *pool = pool_of(2);
     for (size_t round = 0; round < sizeof chunks / sizeof chunks[0]; round++) {
         mproc_task_options_t options = {.chunk = chunks[round]};

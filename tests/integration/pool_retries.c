@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#define SOON_MS (1000 * (int64_t)test_time_scale()) /* enough for quick tasks on workers that are up */
+#define SOON_MS (1000 * test_time_scale()) /* enough for quick tasks on workers that are up */
 
 MPROC_TASK(retry_pid) {
     return mproc_call_return(call, host_pid());

@@ -51,10 +51,11 @@ MPROC_TASK(waiting_gate) {
 }
 
 MPROC_TASK(waiting_bytes) {
+    static const char abc[] = {'a', 'b', 'c'};
     char *output = NULL;
-    int err = mproc_call_reserve(call, 3, (void **)&output);
+    int err = mproc_call_reserve(call, sizeof abc, (void **)&output);
     if (err == MPROC_OK)
-        memcpy(output, "abc", 3);
+        memcpy(output, abc, sizeof abc);
     return err;
 }
 

@@ -201,7 +201,7 @@ static void check_cell(how_t how, where_t where, call_t kind, int workers) {
     runs[kind](&cell);
     for (int i = 0; i < ITEMS; i++) {
         int code = i == BAD ? expected_code(how) : MPROC_OK;
-        bool right = cell.outcomes[i].code == code && (i == BAD || cell.outcomes[i].value == 2 * i);
+        bool right = cell.outcomes[i].code == code && (i == BAD || cell.outcomes[i].value == INT64_C(2) * i);
         test_assert(right, TEST_HERE, false, "%s, %s, %s, %d workers, item %d: code %d (want %d), value %d",
                     how_names[how], where_names[where], call_names[kind], workers, i, cell.outcomes[i].code, code,
                     (int)cell.outcomes[i].value);
@@ -323,7 +323,7 @@ TEST(pool_matrix, a_worker_that_fails_in_its_initializer_hurts_no_task) {
         for (int i = 0; i < ITEMS; i++)
             results[i] = start(pool, &matrix_item, pack(100 + i, HOWS, WHERES), NULL);
         for (int i = 0; i < ITEMS; i++)
-            CHECK_EQ_INT(done_int(results[i]), 2 * (100 + i));
+            CHECK_EQ_INT(done_int(results[i]), INT64_C(2) * (100 + i));
         end_pool(pool);
     }
 }

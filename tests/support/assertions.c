@@ -8,15 +8,28 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+enum { MESSAGE_SIZE = 8192 };
+
 void test_assert(bool holds, test_place_t at, bool fatal, const char *format, ...) {
-    char message[8192];
+    char message[MESSAGE_SIZE];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
     CU_assertImplementation(holds, at.line, message, at.file, "", fatal);
+}
+
+void test_abandon(test_place_t at, const char *format, ...) {
+    char message[MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    CU_assertImplementation(false, at.line, message, at.file, "", true);
+    abort(); /* CUnit leaves a test by longjmp, and has none to leave in a task or another thread */
 }
 
 void test_eq_int(int64_t actual, int64_t expected, test_place_t at, bool fatal, test_pair_t text) {
@@ -67,12 +80,19 @@ void test_err(int code, int expected, test_place_t at, bool fatal, const char *c
                 code == expected ? "" : library_describe_error(code, got, sizeof got));
 }
 
-int test_time_scale(void) {
+uint64_t test_random(uint64_t *state) {
+    uint64_t mixed = *state += UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
+    return mixed ^ mixed >> 31;
+}
+
+int64_t test_time_scale(void) {
     return MPROC_TEST_TIME_SCALE;
 }
 
 bool test_wait_until(bool (*condition)(void *arg), void *arg, int timeout_ms) {
-    int64_t deadline = test_now_ms() + (int64_t)timeout_ms * test_time_scale();
+    int64_t deadline = test_now_ms() + timeout_ms * test_time_scale();
     while (!condition(arg)) {
         if (test_now_ms() >= deadline) {
             return false;

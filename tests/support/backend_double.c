@@ -102,7 +102,7 @@ static void write_results(event_t *event, uint32_t count) {
 
 static mproc_work_t *take_first(slot_t *slot) {
     mproc_work_t *work = slot->works[0];
-    memmove(slot->works, slot->works + 1, (DOUBLE_WORKS - 1) * sizeof *slot->works);
+    memmove(slot->works, slot->works + 1, (DOUBLE_WORKS - 1) * sizeof(mproc_work_t *));
     slot->works[--slot->count] = NULL;
     slot->begun = false;
     slot->item = 0;
@@ -211,7 +211,7 @@ static bool op_revoke(mproc_backend_t *backend, int slot, mproc_work_t *work) {
     for (size_t i = s->begun ? 1 : 0; i < s->count && !found; i++) {
         if (s->works[i] != work)
             continue;
-        memmove(s->works + i, s->works + i + 1, (s->count - i - 1) * sizeof *s->works);
+        memmove(s->works + i, s->works + i + 1, (s->count - i - 1) * sizeof(mproc_work_t *));
         s->count--;
         found = true;
     }

@@ -83,7 +83,7 @@ size_t leaks_find(const item_list_t *before, char *out_text, size_t size) {
     keep_if(&leaked, before, false);
 
     /* Only what stays for the whole time counts: a test that runs beside this one may have its own segments. */
-    int64_t deadline = test_now_ms() + (int64_t)SETTLE_MS * test_time_scale();
+    int64_t deadline = test_now_ms() + SETTLE_MS * test_time_scale();
     while (leaked.count > 0 && test_now_ms() < deadline) {
         test_sleep_ms(POLL_MS);
         item_list_t now = {.texts = NULL};

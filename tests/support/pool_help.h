@@ -6,7 +6,7 @@
 #include <mproc/mproc.h>
 
 /* Long enough for any wait that is to succeed; a test that needs it has failed. */
-#define LONG_MS (30000 * (int64_t)test_time_scale())
+#define LONG_MS (30000 * test_time_scale())
 
 /* warm_up_pool makes a pool and lets it run a task, for TEST_WARM_UP: it asserts nothing. */
 void warm_up_pool(const mproc_task_t *task);

@@ -44,16 +44,9 @@ typedef struct test_case {
 
 /* CHECK… notes a failure and goes on; REQUIRE… notes it and ends the test. */
 #define CHECK(condition_) test_assert((condition_), TEST_HERE, false, "%s", #condition_)
-#if defined(__clang_analyzer__) /* which does not see that a failed REQUIRE leaves the test */
 #define REQUIRE(condition_)                                                                                            \
-    do {                                                                                                               \
-        if (!(condition_))                                                                                             \
-            __builtin_unreachable();                                                                                   \
-    } while (0)
-#else
-#define REQUIRE(condition_) test_assert((condition_), TEST_HERE, true, "%s", #condition_)
-#endif
-#define FAIL(...) test_assert(false, TEST_HERE, true, __VA_ARGS__)
+    ((condition_) ? test_assert(true, TEST_HERE, true, "%s", #condition_) : test_abandon(TEST_HERE, "%s", #condition_))
+#define FAIL(...) test_abandon(TEST_HERE, __VA_ARGS__)
 
 #define CHECK_EQ_INT(actual_, expected_)                                                                               \
     test_eq_int((actual_), (expected_), TEST_HERE, false, TEST_PAIR(actual_, expected_))
@@ -91,7 +84,7 @@ void test_temp_path(const char *name, char *out_path, size_t size);
 bool test_on_wine(void);
 
 /* Returns how many times longer than usual a wait may take here: more than 1 under a sanitizer or an emulator. */
-int test_time_scale(void);
+int64_t test_time_scale(void);
 
 /* Sleeps at least this many milliseconds. For what cannot be waited for; prefer test_wait_until. */
 void test_sleep_ms(int ms);
@@ -101,6 +94,9 @@ bool test_wait_until(bool (*condition)(void *arg), void *arg, int timeout_ms);
 
 /* Milliseconds from a fixed point, never going back. */
 int64_t test_now_ms(void);
+
+/* The next of a row of numbers that look random and are the same in every run; each first `*state` has its own row. */
+uint64_t test_random(uint64_t *state);
 
 /* The rest serves the macros. */
 typedef struct {
@@ -120,6 +116,7 @@ void test_register(test_case_t *test);
 void test_register_warm_up(test_function_t *function);
 void test_skip(const char *reason);
 MPROC_PRINTF(4, 5) void test_assert(bool holds, test_place_t at, bool fatal, const char *format, ...);
+MPROC_PRINTF(2, 3) _Noreturn void test_abandon(test_place_t at, const char *format, ...);
 void test_eq_int(int64_t actual, int64_t expected, test_place_t at, bool fatal, test_pair_t text);
 void test_eq_uint(uint64_t actual, uint64_t expected, test_place_t at, bool fatal, test_pair_t text);
 void test_eq_str(const char *actual, const char *expected, test_place_t at, bool fatal, test_pair_t text);

@@ -165,8 +165,8 @@ TEST(bootstrap, random_bytes_behind_the_magic_are_refused_or_stay_inside) {
     uint64_t state = 1;
     encode(&sent, &message);
     for (int round = 0; round < 20000; round++) {
-        for (size_t at = 16 + next_random(&state) % 64; at < message.size; at += 1 + next_random(&state) % 32)
-            message.bytes[at] = (unsigned char)next_random(&state);
+        for (size_t at = 16 + test_random(&state) % 64; at < message.size; at += 1 + test_random(&state) % 32)
+            message.bytes[at] = (unsigned char)test_random(&state);
         if (mproc_bootstrap_decode(message.bytes, message.size, &got) == MPROC_OK)
             check_inside(&got, &message);
     }

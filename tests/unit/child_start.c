@@ -11,7 +11,7 @@
 #include <mproc/mproc.h>
 #include <string.h>
 
-#define WAIT_MS (30000 * (int64_t)test_time_scale())
+#define WAIT_MS (30000 * test_time_scale())
 
 MPROC_TASK(start_task) {
     return mproc_call_return(call, 1);

@@ -22,7 +22,7 @@ static void scribble(void *context) {
     scribbler_t *scribbler = context;
     uint64_t state = 8;
     while (!atomic_load(&scribbler->stop)) {
-        uint64_t number = next_random(&state);
+        uint64_t number = test_random(&state);
         size_t at = number % scribbler->size;
         unsigned char before = scribbler->bytes[at];
         scribbler->bytes[at] = heads[(number >> 32) % sizeof heads];

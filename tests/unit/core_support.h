@@ -28,7 +28,4 @@ unsigned fail_each_allocation(int (*attempt)(void *context), void *context);
 /* copy_block copies bytes to a block of just that size, so that a sanitizer sees any access beyond it; free() it. */
 void *copy_block(const void *bytes, size_t size);
 
-/* A generator of numbers that are the same in every run. */
-uint64_t next_random(uint64_t *state);
-
 #endif

@@ -64,9 +64,9 @@ TEST(crash_report, random_crashes_do_no_harm) {
         mplat_crash_t crash;
         unsigned char *bytes = (unsigned char *)&crash;
         for (size_t i = 0; i < sizeof crash; i++)
-            bytes[i] = (unsigned char)(next_random(&state) >> 8);
-        crash.frame_count = (uint32_t)(next_random(&state) % 60);
-        crash.module_count = (uint32_t)(next_random(&state) % 12);
+            bytes[i] = (unsigned char)(test_random(&state) >> 8);
+        crash.frame_count = (uint32_t)(test_random(&state) % 60);
+        crash.module_count = (uint32_t)(test_random(&state) % 12);
         for (uint32_t i = 0; i < MPLAT_CRASH_FRAMES_MAX; i++)
             crash.frames[i].module %= 12;
         CHECK(strlen(backtrace_of(&crash)) < 60000);

@@ -163,7 +163,7 @@ TEST(local_control, taking_back_against_a_busy_worker_loses_nothing) {
         CHECK_EQ_INT(jobs[0].returned, 0);
         jobs_free(jobs, COUNT);
     }
-    CHECK_EQ_INT(taken + run, COUNT * ROUNDS);
+    CHECK_EQ_INT(taken + run, (int64_t)COUNT * ROUNDS);
     CHECK(run > 0);
     while (rig.ops->room(rig.backend, 0) < MPROC_CHANNEL_SLOTS)
         rig_turn(&rig, 10);
@@ -187,7 +187,7 @@ TEST(local_control, taking_back_gives_the_memory_back) {
         job_free(&second);
     }
     rig.ops->stats(rig.backend, &stats);
-    CHECK(stats.shared_bytes <= sizeof(mproc_channel_t) + 4 * (SIZE + 100000));
+    CHECK(stats.shared_bytes <= sizeof(mproc_channel_t) + (size_t)4 * (SIZE + 100000));
     rig_close(&rig);
 }
 
@@ -363,7 +363,7 @@ TEST(local_control, a_kill_fails_at_most_what_runs) {
             REQUIRE_OK(rig.ops->submit(rig.backend, 0, &jobs[i].work));
         }
         rig_flush(&rig, 0, &jobs[COUNT - 1]);
-        for (int64_t until = mplat_clock_ns() + round * 3000; mplat_clock_ns() < until;)
+        for (int64_t until = mplat_clock_ns() + INT64_C(3000) * round; mplat_clock_ns() < until;)
             continue;
         rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until(&rig, &rig.downs, downs + 1);

@@ -372,7 +372,7 @@ TEST(local_deaths, a_kill_at_any_moment_of_a_chunk_leaves_whole_records) {
         rig_start(&rig, 1);
         job_t job = job_array(&death_square, items, MANY, sizeof *items, NULL, 0);
         job_send(&rig, 0, &job);
-        for (int64_t until = mplat_clock_ns() + round * 20000; mplat_clock_ns() < until;)
+        for (int64_t until = mplat_clock_ns() + INT64_C(20000) * round; mplat_clock_ns() < until;)
             continue;
         rig_kill(&rig, 0, MPROC_ECANCELLED);
         rig_until_done(&rig, &job);

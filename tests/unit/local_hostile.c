@@ -294,7 +294,7 @@ TEST(local_hostile, lies_of_a_dying_worker_do_no_harm) {
     rig_t rig;
     int64_t results[CHUNK];
     start_patiently(&rig);
-    for (int64_t lie = 0; lie < 7 * 14; lie++) {
+    for (int64_t lie = 0; lie < INT64_C(7) * 14; lie++) {
         int64_t items[CHUNK] = {0, 0, 0, lie, 0, 0, 0, 0};
         int downs = rig.downs;
         bool plain = lie % 2 == 0;
@@ -537,27 +537,19 @@ typedef struct scribble {
 
 static scribble_t scribble;
 
-/* xorshift64: the same nonsense in every run. */
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 static void write_nonsense(void *arg) {
     static const uint32_t words[] = {0, 1, 2, 3, 16, 17, 4096, 262144, UINT32_MAX, INT32_MAX};
     scribble_t *job = arg;
     while (mplat_clock_ns() < job->until_ns) {
         for (int i = 0; i < 64; i++) {
-            uint64_t random = next_random(&job->state);
+            uint64_t random = test_random(&job->state);
             size_t place = (size_t)(random >> 8) % (job->size / sizeof(uint32_t)) * sizeof(uint32_t);
             uint32_t word = (random & 3) == 0 ? (uint32_t)(random >> 32) : words[(random >> 40) % 10];
             if ((random & 12) == 0) /* near the truth */
                 word = *(volatile uint32_t *)(void *)(job->start + place) + (uint32_t)(random >> 50) % 5 - 2;
             *(volatile uint32_t *)(void *)(job->start + place) = word;
         }
-        host_sleep_ms((int)(next_random(&job->state) % 3));
+        host_sleep_ms((int)(test_random(&job->state) % 3));
     }
 }
 
@@ -641,7 +633,7 @@ static void scribble_round(rig_t *rig, int64_t seed, int64_t part) {
     }
     rig_until_all(rig, others, JOBS);
     for (int i = 0; i < JOBS; i++)
-        CHECK_EQ_INT(job_int(&others[i]), 3 * i);
+        CHECK_EQ_INT(job_int(&others[i]), INT64_C(3) * i);
     for (int64_t end = test_now_ms() + 350; rig->downs == downs && test_now_ms() < end;)
         rig_turn(rig, 10);
     if (rig->downs == downs)

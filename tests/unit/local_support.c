@@ -154,7 +154,7 @@ void rig_kill(rig_t *rig, int slot, int code) {
     mproc_slot_kill(((mproc_local_t *)rig->backend)->slots[slot], code);
 }
 
-static int patience(void) {
+static int64_t patience(void) {
     return PATIENCE_MS * test_time_scale();
 }
 

@@ -61,7 +61,7 @@ static void check_applies(bool no_spin, int rounds) {
         job_free(&job);
     }
     /* A lost wake-up costs a second, until somebody looks. */
-    CHECK(test_now_ms() - before < 900 + (int64_t)rounds * test_time_scale() || test_on_wine());
+    CHECK(test_now_ms() - before < 900 + rounds * test_time_scale() || test_on_wine());
     rig_close(&rig);
 }
 
@@ -303,7 +303,7 @@ TEST(local_waiting, an_idle_worker_wakes_up_again_and_again) {
     start(&rig, 1, false);
     for (int i = 0; i < 300; i++) {
         job_t job = job_call(&waiting_pause, MPROC_ARGS((int64_t)(i % 40)), NULL, 0);
-        for (int64_t end = mplat_clock_ns() + (i % 50) * 10000; mplat_clock_ns() < end;)
+        for (int64_t end = mplat_clock_ns() + INT64_C(10000) * (i % 50); mplat_clock_ns() < end;)
             continue;
         int64_t before = test_now_ms();
         job_run(&rig, 0, &job);

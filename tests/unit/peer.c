@@ -215,12 +215,12 @@ TEST(peer, extension_types_are_refused_whatever_their_size) {
 TEST(peer, both_readers_agree_on_random_bytes) {
     uint64_t state = 7;
     mproc_tree_t *tree = NULL;
-    int rounds = 200000 / test_time_scale();
+    int64_t rounds = 200000 / test_time_scale();
     unsigned compared = 0;
     for (int i = 0; i < rounds; i++) {
         unsigned char bytes[16];
-        uint64_t numbers[2] = {next_random(&state), next_random(&state)};
-        size_t size = 1 + next_random(&state) % sizeof bytes;
+        uint64_t numbers[2] = {test_random(&state), test_random(&state)};
+        size_t size = 1 + test_random(&state) % sizeof bytes;
         memcpy(bytes, numbers, sizeof bytes);
         if (mproc_tree_decode(bytes, size, NULL, &tree) != MPROC_OK)
             continue;

@@ -102,7 +102,7 @@ TEST(platform_handles, wait_lasts_as_long_as_it_was_told) {
     int64_t start = mplat_clock_ns();
     CHECK_ERR(mplat_handles_wait(&handle, 1, 60, ready), MPLAT_ETIMEDOUT);
     int64_t waited = mplat_clock_ns() - start;
-    CHECK(waited >= 59 * 1000000);
+    CHECK(waited >= INT64_C(59000000));
     CHECK(waited < INT64_C(5000000000) * test_time_scale());
     child_end(&child);
 }
@@ -150,7 +150,7 @@ TEST(platform_pipes, empty_pipe_times_out) {
     CHECK_EQ_UINT(size, 0);
     int64_t start = mplat_clock_ns();
     CHECK_ERR(mplat_pipe_read(read_end, &byte, 1, 50, &size), MPLAT_ETIMEDOUT);
-    CHECK(mplat_clock_ns() - start >= 49 * 1000000);
+    CHECK(mplat_clock_ns() - start >= INT64_C(49000000));
     CHECK_OK(mplat_pipe_write(write_end, "x", 1, 0, &size));
     CHECK_OK(mplat_pipe_read(read_end, &byte, 1, 0, &size));
     CHECK_EQ_INT(byte, 'x');

@@ -38,7 +38,7 @@ TEST(platform_link, largest_message_fits_both_ways) {
     child_t child = child_start_serving();
     size_t size;
     memset(bytes, 0, sizeof bytes);
-    memcpy(bytes, "received", 8);
+    memcpy(bytes, "received", sizeof "received");
     CHECK_OK(mplat_link_send(child.link, bytes, sizeof bytes, NULL, 0, SOON_MS));
     CHECK_EQ_STR(child_answer(&child), "0");
     child_tell(&child, "burst 2 65536");
@@ -125,7 +125,7 @@ TEST(platform_link, receive_ends_on_time) {
     CHECK(mplat_clock_ns() - start < INT64_C(1000000000) * test_time_scale());
     start = mplat_clock_ns();
     CHECK_ERR(mplat_link_receive(child.link, back, sizeof back, &size, NULL, NULL, 60), MPLAT_ETIMEDOUT);
-    CHECK(mplat_clock_ns() - start >= 59 * 1000000);
+    CHECK(mplat_clock_ns() - start >= INT64_C(59000000));
     child_tell_with(&child, "echo", "x", 1, NULL, 0);
     CHECK_EQ_STR(child_answer(&child), "x");
     child_end(&child);
@@ -145,7 +145,7 @@ TEST(platform_link, four_kibibytes_to_a_reader_never_block) {
     child_t child = child_start_serving();
     for (int i = 0; i < 20; i++) {
         memset(bytes, 0, sizeof bytes);
-        memcpy(bytes, "received", 8);
+        memcpy(bytes, "received", sizeof "received");
         CHECK_OK(mplat_link_send(child.link, bytes, 4096, NULL, 0, 0));
         CHECK_EQ_STR(child_answer(&child), "0");
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Claims of platform.h about a child process: how it ended, what it used, and what it can be sent. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "child_client.h"
@@ -107,7 +108,7 @@ TEST(platform_process, wait_ends_on_time) {
     CHECK(mplat_clock_ns() - start < INT64_C(1000000000) * test_time_scale());
     start = mplat_clock_ns();
     CHECK_ERR(mplat_process_wait(child.process, 80), MPLAT_ETIMEDOUT);
-    CHECK(mplat_clock_ns() - start >= 79 * 1000000);
+    CHECK(mplat_clock_ns() - start >= INT64_C(79000000));
     child_end(&child);
 }
 
@@ -207,7 +208,7 @@ TEST(platform_process, usage_times_enclose_the_run) {
     mplat_exit_t how = child_exit(&child);
     int64_t after = mplat_clock_ns();
     CHECK(how.usage.started_ns >= before && how.usage.started_ns <= how.usage.ended_ns);
-    CHECK(how.usage.ended_ns - how.usage.started_ns >= 49 * 1000000);
+    CHECK(how.usage.ended_ns - how.usage.started_ns >= INT64_C(49000000));
     CHECK(how.usage.ended_ns <= after);
     CHECK_OK(mplat_process_usage(child.process, &usage));
     CHECK_EQ_INT(usage.ended_ns, how.usage.ended_ns);
@@ -325,8 +326,9 @@ TEST(platform_process, many_threads_wait_for_one_child) {
 
 TEST(platform_process, child_knows_its_parent) {
     child_t child = child_start_captured(child_options(CHILD_ARGS("parent")));
-    long long pid = 0, parent = 0;
-    CHECK_EQ_INT(sscanf(child_output(&child, -1, NULL), "%lld %lld", &pid, &parent), 2);
+    char *rest = NULL;
+    long long pid = strtoll(child_output(&child, -1, NULL), &rest, 10);
+    long long parent = strtoll(rest, NULL, 10);
     CHECK_EQ_INT(pid, mplat_process_pid(child.process));
     CHECK_EQ_INT(parent, mplat_self_pid());
     child_end(&child);

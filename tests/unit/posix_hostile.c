@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { SOON_MS = 10000 };
+enum { SOON_MS = 10000, SECTIONS = 64 * 40 /* size of 40 section headers */ };
 
 /* ---- links ---- */
 
@@ -145,9 +145,9 @@ TEST(posix_hostile, random_bytes_never_pass_for_a_message) {
     for (unsigned seed = 1; seed < 200; seed++) {
         int fd;
         size_t count = 0;
-        srand(seed);
+        uint64_t state = seed;
         for (size_t i = 0; i < sizeof noise; i++)
-            noise[i] = (unsigned char)(rand() >> 7);
+            noise[i] = (unsigned char)test_random(&state);
         mplat_link_t *link = hostile_link(&fd);
         send_raw(fd, noise, sizeof noise, seed % 10);
         CHECK_ERR(receive(link, &count, SOON_MS), MPLAT_EMALFORMED);
@@ -217,14 +217,14 @@ TEST(posix_hostile, damaged_module_gives_an_answer) {
         unsigned char *copy = malloc(small);
         REQUIRE(copy != NULL);
         memcpy(copy, image, small);
-        srand(seed);
-        if (sizeof(void *) == 8 && sections + 64 * 40 <= size && small > 64 + 64 * 40) {
+        uint64_t state = seed;
+        if (sizeof(void *) == 8 && sections + SECTIONS <= size && small > 64 + SECTIONS) {
             uint64_t place = 64;
-            memcpy(copy + 64, image + sections, (size_t)64 * 40);
+            memcpy(copy + 64, image + sections, SECTIONS);
             memcpy(copy + 40, &place, sizeof place);
         }
         for (int i = 0; i < 30; i++)
-            copy[4 + (size_t)rand() % 3000] = (unsigned char)(rand() >> 7);
+            copy[4 + test_random(&state) % 3000] = (unsigned char)test_random(&state);
         write_file(path, copy, small);
         ask_all_over(path);
         free(copy);

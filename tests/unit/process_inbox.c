@@ -259,11 +259,11 @@ TEST(inbox, random_messages_do_no_harm) {
     for (int round = 0; round < 20000; round++) {
         message_t message;
         for (size_t i = 0; i < sizeof message.bytes; i++)
-            message.bytes[i] = (unsigned char)next_random(&state);
-        message.header.type = (uint32_t)(next_random(&state) % 5);
-        message.header.kind = (uint32_t)(next_random(&state) % 6);
-        message.header.size = next_random(&state) % 300;
-        mproc_inbox_take(&inbox, &message, next_random(&state) % (sizeof message + 1), NULL, 0);
+            message.bytes[i] = (unsigned char)test_random(&state);
+        message.header.type = (uint32_t)(test_random(&state) % 5);
+        message.header.kind = (uint32_t)(test_random(&state) % 6);
+        message.header.size = test_random(&state) % 300;
+        mproc_inbox_take(&inbox, &message, test_random(&state) % (sizeof message + 1), NULL, 0);
         if (inbox.malformed)
             mproc_inbox_fini(&inbox);
     }

@@ -66,7 +66,7 @@ TEST(registry, a_thousand_tasks_are_sorted) {
         if (left == 1000)
             for (size_t i = 0; i < 1000; i++)
                 order[i] = i;
-        size_t pick = next_random(&state) % left;
+        size_t pick = test_random(&state) % left;
         mproc_task_register(&tasks[order[pick]]);
         order[pick] = order[left - 1];
     }

@@ -327,7 +327,7 @@ TEST(report, damaged_reports_are_refused) {
     for (size_t less = 0; less < size; less++)
         CHECK_ERR(mproc_report_decode(buffer.data, less, &arrived), MPROC_EMALFORMED);
     for (int i = 0; i < 20000; i++) {
-        uint64_t number = next_random(&state);
+        uint64_t number = test_random(&state);
         unsigned char *byte = &buffer.data[number % size];
         unsigned char before = *byte;
         *byte = (unsigned char)(number >> 32);

@@ -144,12 +144,12 @@ TEST(scan, a_million_random_inputs_do_no_harm) {
     uint64_t state = 1;
     mproc_tree_t *tree = NULL;
     unsigned sound = 0;
-    int rounds = 1000000 / test_time_scale();
+    int64_t rounds = 1000000 / test_time_scale();
     for (int i = 0; i < rounds; i++) {
         unsigned char bytes[24];
-        size_t size = next_random(&state) % (sizeof bytes + 1);
+        size_t size = test_random(&state) % (sizeof bytes + 1);
         for (size_t at = 0; at < size; at += 8) {
-            uint64_t number = next_random(&state);
+            uint64_t number = test_random(&state);
             memcpy(bytes + at, &number, size - at < 8 ? size - at : 8);
         }
         sound += survives(bytes, size, &tree);
@@ -164,12 +164,12 @@ static void append_random(mproc_buffer_t *buffer, uint64_t *state, int depth) {
         "\xc0", "\xc3", "\x05", "\xd1\xff\x00", "\xa3xyz", "\xc4\x01x", "\xca\x7f\xc0\x01\x02", "\xa4\xf0\x9f\x98\x80",
     };
     static const size_t sizes[] = {1, 1, 1, 3, 4, 3, 5, 5};
-    uint64_t choice = next_random(state) % 12;
+    uint64_t choice = test_random(state) % 12;
     if (choice < 8 || depth == 0) {
         (void)mproc_buffer_append(buffer, leaves[choice % 8], sizes[choice % 8]);
         return;
     }
-    unsigned count = (unsigned)(next_random(state) % 6);
+    unsigned count = (unsigned)(test_random(state) % 6);
     bool map = choice >= 10;
     unsigned char head = (unsigned char)((map ? 0x80 : 0x90) | count);
     (void)mproc_buffer_append(buffer, &head, 1);
@@ -183,13 +183,13 @@ TEST(scan, damaged_values_do_no_harm) {
     mproc_buffer_t buffer;
     unsigned sound = 0, damaged = 0;
     mproc_buffer_init(&buffer, NULL);
-    int rounds = 20000 / test_time_scale();
+    int64_t rounds = 20000 / test_time_scale();
     for (int i = 0; i < rounds; i++) {
         mproc_buffer_clear(&buffer);
         append_random(&buffer, &state, 6);
         sound += survives(buffer.data, buffer.size, &tree);
         for (int flips = 0; flips < 8; flips++) {
-            uint64_t number = next_random(&state);
+            uint64_t number = test_random(&state);
             buffer.data[number % buffer.size] = (unsigned char)(number >> 32);
             damaged += !survives(buffer.data, buffer.size - (number >> 40) % 2, &tree);
         }

@@ -74,7 +74,7 @@ TEST(value, doubles_arrive_to_the_bit) {
     check_double((double)NAN);
     uint64_t state = 3;
     for (int i = 0; i < 10000; i++) {
-        uint64_t bits = next_random(&state);
+        uint64_t bits = test_random(&state);
         double number;
         memcpy(&number, &bits, sizeof number);
         if (number == number) /* what a NaN carries may change when it passes through a register */
@@ -393,7 +393,7 @@ TEST(value, repr_of_doubles_is_pythons) {
 TEST(value, repr_of_any_double_reads_back) {
     uint64_t state = 4;
     for (int i = 0; i < 200000; i++) {
-        uint64_t bits = next_random(&state);
+        uint64_t bits = test_random(&state);
         char text[MPROC_DOUBLE_REPR_MAX];
         double number;
         memcpy(&number, &bits, sizeof number);

@@ -115,9 +115,9 @@ TEST(windows_hostile, random_bytes_never_pass_for_a_message) {
     unsigned char noise[4096];
     for (unsigned seed = 1; seed < 100; seed++) {
         hostile_t hostile = hostile_link();
-        srand(seed);
+        uint64_t state = seed;
         for (size_t i = 0; i < sizeof noise; i++)
-            noise[i] = (unsigned char)(rand() >> 7);
+            noise[i] = (unsigned char)test_random(&state);
         send_raw(&hostile, noise, sizeof noise);
         CHECK_ERR(receive(hostile.link, SOON_MS), MPLAT_EMALFORMED);
         hostile_end(&hostile);
@@ -351,11 +351,11 @@ TEST(windows_hostile, cut_and_damaged_executables_do_no_harm) {
     for (unsigned seed = 1; seed < 300; seed++) {
         size_t at[8];
         unsigned char was[8];
-        srand(seed);
+        uint64_t state = seed;
         for (size_t i = 0; i < 8; i++) {
-            at[i] = (size_t)rand() % 1024;
+            at[i] = (size_t)(test_random(&state) % 1024);
             was[i] = bytes[at[i]];
-            bytes[at[i]] = (unsigned char)(rand() >> 7);
+            bytes[at[i]] = (unsigned char)test_random(&state);
         }
         mplat_pe_symbol(bytes, size, rva, name, sizeof name, &distance);
         for (size_t i = 8; i-- > 0;)
