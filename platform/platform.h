@@ -94,6 +94,16 @@ int mplat_pipe_read(mplat_handle_t pipe, void *buf, size_t size, int64_t timeout
  * SIGPIPE), MPLAT_ETIMEDOUT when the pipe stayed full. */
 int mplat_pipe_write(mplat_handle_t pipe, const void *buf, size_t size, int64_t timeout_ms, size_t *out_size);
 
+/* mplat_stderr_open makes a handle, for mplat_stderr_write alone, of where this process's standard error goes now. The caller
+ * closes it. MPLAT_ENOTFOUND when the process has none. */
+int mplat_stderr_open(mplat_handle_t *out_handle);
+
+/* mplat_stderr_write writes at least one byte, perhaps not all: to a terminal, a file, a pipe, whatever it is, and without
+ * changing the mode of what other processes use too. MPLAT_ETIMEDOUT when it takes nothing, MPLAT_ECLOSED when nobody can
+ * read it any more (never a SIGPIPE). Where the system cannot be asked not to wait (a socket; a console that its user holds
+ * on Windows) it may take longer than the timeout. */
+int mplat_stderr_write(mplat_handle_t handle, const void *buf, size_t size, int64_t timeout_ms, size_t *out_size);
+
 /* ---- the machine and this process --------------------------------------------------------------------------------- */
 
 /* mplat_clock_ns is the monotonic clock; its zero is arbitrary, the same for every process of the machine. */
@@ -342,15 +352,32 @@ int mplat_bell_ring(mplat_bell_t *bell);
 
 void mplat_bell_destroy(mplat_bell_t *bell);
 
+/* ---- captures: what a child writes to a standard stream ------------------------------------------------------------ */
+
+/* A capture is the reading end of a pipe that a watch can wait for. */
+typedef struct mplat_capture mplat_capture_t;
+
+/* mplat_capture_create makes one, and the end that becomes a child's standard stream (MPLAT_STDIO_HANDLE): a plain,
+ * blocking pipe to it. The caller closes *out_write once the child has it. */
+int mplat_capture_create(mplat_capture_t **out_capture, mplat_handle_t *out_write);
+
+/* mplat_capture_read takes at least one byte of what is there and never waits: MPLAT_ETIMEDOUT when there is nothing now,
+ * MPLAT_ECLOSED when all is read and nobody has the other end any more. What a process wrote is there when its end can be
+ * seen. One thread at a time. */
+int mplat_capture_read(mplat_capture_t *capture, void *buf, size_t size, size_t *out_size);
+
+void mplat_capture_destroy(mplat_capture_t *capture);
+
 /* ---- watches: one thread waits for any number of exits and bells ---------------------------------------------------- */
 
 typedef struct mplat_watch mplat_watch_t;
 
 typedef enum mplat_watch_kind {
-    MPLAT_WATCH_EXIT, /* the process has ended: reported once, then no longer watched */
-    MPLAT_WATCH_BELL, /* the bell has rung */
-    MPLAT_WATCH_LINK, /* a message, or the end, can be received; reported until it is */
-    MPLAT_WATCH_WAKE  /* mplat_watch_wake was called */
+    MPLAT_WATCH_EXIT,    /* the process has ended: reported once, then no longer watched */
+    MPLAT_WATCH_BELL,    /* the bell has rung */
+    MPLAT_WATCH_LINK,    /* a message, or the end, can be received; reported until it is */
+    MPLAT_WATCH_CAPTURE, /* bytes, or the end, can be read; reported until all are, the end always */
+    MPLAT_WATCH_WAKE     /* mplat_watch_wake was called */
 } mplat_watch_kind_t;
 
 typedef struct mplat_watch_event {
@@ -365,9 +392,11 @@ int mplat_watch_create(mplat_watch_t **out_watch);
 int mplat_watch_add_process(mplat_watch_t *watch, mplat_process_t *process, void *key);
 int mplat_watch_add_bell(mplat_watch_t *watch, mplat_bell_t *bell, void *key);
 int mplat_watch_add_link(mplat_watch_t *watch, mplat_link_t *link, void *key);
+int mplat_watch_add_capture(mplat_watch_t *watch, mplat_capture_t *capture, void *key);
 void mplat_watch_remove_process(mplat_watch_t *watch, mplat_process_t *process);
 void mplat_watch_remove_bell(mplat_watch_t *watch, mplat_bell_t *bell);
 void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link);
+void mplat_watch_remove_capture(mplat_watch_t *watch, mplat_capture_t *capture);
 
 /* mplat_watch_wait gives at least one event, at most capacity; one thread at a time. MPLAT_ETIMEDOUT when none came. */
 int mplat_watch_wait(mplat_watch_t *watch, int64_t timeout_ns, mplat_watch_event_t *events, size_t capacity,
@@ -430,6 +459,10 @@ int mplat_segment_open(mplat_handle_t handle, size_t size, mplat_segment_t **out
 void *mplat_segment_base(const mplat_segment_t *segment);
 size_t mplat_segment_size(const mplat_segment_t *segment);
 mplat_handle_t mplat_segment_handle(const mplat_segment_t *segment);
+
+/* mplat_segment_close_handle closes the handle when nobody is to get the segment any more, so that a table full of handles is
+ * farther away; the memory stays. mplat_segment_handle is then MPLAT_NO_HANDLE, and a discard does nothing. */
+void mplat_segment_close_handle(mplat_segment_t *segment);
 
 /* mplat_segment_discard gives the memory of a page range back to the system where it can; it reads as zero or as before. */
 void mplat_segment_discard(mplat_segment_t *segment, size_t offset, size_t size);

@@ -154,6 +154,10 @@ typedef struct mproc_backend_ops {
     /* Counters of the statistics that only the backend knows. */
     void (*stats)(mproc_backend_t *backend, mproc_pool_stats_t *stats);
 
+    /* Waits, a second at most, until what the slots that are down have written to standard error is shown there. Called without
+     * the lock. */
+    void (*settle)(mproc_backend_t *backend);
+
     /* After every slot is down, or without waiting for them: kills what is left. */
     void (*destroy)(mproc_backend_t *backend);
 } mproc_backend_ops_t;

@@ -118,6 +118,7 @@ typedef struct mproc_channel {
     uint32_t finalizer; /* the registry's number; UINT32_MAX for none */
     uint64_t seed;
     uint32_t no_spin;
+    uint32_t relayed; /* standard error goes through a pipe to the pool */
 
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t parent_waits;
     alignas(MPROC_CACHE_LINE) _Atomic uint32_t worker_sleeps; /* 1: wake it after a request */

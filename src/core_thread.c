@@ -52,6 +52,10 @@ void mproc_core_end(mproc_pool_t *pool) {
     pool->ops->stats(pool->backend, &stats);
     if (stats.workers > 0)
         return;
+    /* Nothing can come any more while the lock is given up. */
+    mproc_core_unlock(pool);
+    pool->ops->settle(pool->backend);
+    mproc_core_lock(pool);
     pool->ended = true;
     mproc_core_changed(pool);
 }

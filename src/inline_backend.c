@@ -329,6 +329,10 @@ static void inline_stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     stats->workers_retired = inlined->stage == INLINE_DOWN ? 1 : 0;
 }
 
+static void inline_settle(mproc_backend_t *backend) {
+    (void)backend;
+}
+
 static void inline_destroy(mproc_backend_t *backend) {
     mproc_inline_t *inlined = (mproc_inline_t *)backend;
     mproc_call_fini(&inlined->call);
@@ -355,6 +359,7 @@ static const mproc_backend_ops_t inline_ops = {
     .wake_slot = inline_wake_slot,
     .stop = inline_stop,
     .stats = inline_stats,
+    .settle = inline_settle,
     .destroy = inline_destroy,
 };
 

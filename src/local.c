@@ -2,6 +2,7 @@
 /* local.c: the backend of worker processes on this machine: creation, polling, and the table of its operations. */
 #include "local.h"
 
+#include "launch.h"
 #include "memory.h"
 
 #define DESTROY_NS INT64_C(2000000000) /* for killed workers to be gone */
@@ -137,6 +138,10 @@ static void stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     }
 }
 
+static void settle(mproc_backend_t *backend) {
+    mproc_relay_flush(((mproc_local_t *)backend)->relay);
+}
+
 static void bury_all(mproc_local_t *local) {
     while (local->graveyard != NULL) {
         mproc_line_t *line = local->graveyard;
@@ -156,6 +161,7 @@ static void destroy(mproc_backend_t *backend) {
         local->capacity--;
     }
     bury_all(local);
+    mproc_relay_destroy(local->relay);
     mplat_watch_destroy(local->watch);
     mproc_plan_fini(&local->plan);
     mproc_free(local->slots);
@@ -180,6 +186,7 @@ static const mproc_backend_ops_t operations = {
     .wake_slot = mproc_local_wake_slot,
     .stop = stop,
     .stats = stats,
+    .settle = settle,
     .destroy = destroy,
 };
 
@@ -200,6 +207,12 @@ static int make_plan(mproc_local_t *local) {
     if (worker.standard_input.kind == MPROC_STDIO_INHERIT)
         worker.standard_input.kind = MPROC_STDIO_NULL;
     return mproc_plan_init_worker(&local->plan, &worker);
+}
+
+/* make_relay takes workers' standard error in hand where it would be the same as ours. */
+static int make_relay(mproc_local_t *local) {
+    bool ours = local->plan.stdio[2].kind == MPROC_STDIO_INHERIT && !local->options.no_stderr_tail;
+    return ours ? mproc_launch_failed(mproc_relay_create(&local->relay)) : MPROC_OK;
 }
 
 /* start_all starts the first workers. When one cannot be started the pool has none: the caller learns it at once. */
@@ -234,6 +247,8 @@ int mproc_local_create(const mproc_pool_options_t *options, const mproc_backend_
         int watch_err = mplat_watch_create(&local->watch);
         err = watch_err == MPLAT_OK ? MPROC_OK : mproc_fail_platform(watch_err, "Cannot make a pool");
     }
+    if (err == MPROC_OK)
+        err = make_relay(local);
     if (err == MPROC_OK && local->seed == 0)
         (void)mplat_random(&local->seed, sizeof local->seed);
     if (err == MPROC_OK)

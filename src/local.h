@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "channel.h"
 #include "plan.h"
+#include "relay.h"
 
 /* ---- segments (local_segment.c) ----------------------------------------------------------------------------------------- */
 
@@ -82,6 +83,7 @@ typedef struct mproc_slot {
     mproc_slot_stage_t stage;
     mplat_process_t *process;
     mplat_link_t *link;
+    mproc_stream_t *stream; /* its standard error; NULL where the relay has none */
     int64_t pid;
     _Atomic(mproc_line_t *) line;
     _Atomic int pins;    /* threads at the line without the lock */
@@ -121,6 +123,7 @@ typedef struct mproc_local {
     mproc_pool_options_t options;
     mproc_plan_t plan; /* of every worker process */
     mplat_watch_t *watch;
+    mproc_relay_t *relay; /* of the workers' standard error; NULL: it is not ours */
     mproc_slot_t **slots; /* MPROC_WORKERS_MAX places, so that threads without the lock never see it move */
     _Atomic int capacity; /* slots that exist; they stay until destroy */
     int wanted;           /* slots below this are kept filled */
@@ -183,7 +186,7 @@ void mproc_lines_bury(mproc_local_t *local);
 
 /* mproc_line_create makes what a worker shares with us; mproc_line_send sends it over the link. */
 int mproc_line_create(mproc_line_t **out_line);
-int mproc_line_send(const mproc_line_t *line, mplat_link_t *link);
+int mproc_line_send(mproc_line_t *line, mplat_link_t *link);
 void mproc_line_destroy(mproc_line_t *line);
 
 /* ---- local_send.c ---------------------------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ int mproc_line_create(mproc_line_t **out_line) {
     return MPROC_OK;
 }
 
-int mproc_line_send(const mproc_line_t *line, mplat_link_t *link) {
+int mproc_line_send(mproc_line_t *line, mplat_link_t *link) {
     mplat_handle_t handles[2 + 2 * MPLAT_WAKE_HANDLES_MAX];
     mproc_channel_message_t message = {.magic = MPROC_CHANNEL_MAGIC, .size = sizeof(mproc_channel_t)};
     handles[0] = mplat_segment_handle(line->memory);
@@ -36,6 +36,7 @@ int mproc_line_send(const mproc_line_t *line, mplat_link_t *link) {
     (void)mplat_wake_handles(line->direct_wake, handles + 2 + wakes);
     message.wake_handles = (uint32_t)wakes;
     int err = mplat_link_send(link, &message, sizeof message, handles, 2 + 2 * wakes, SEND_TIMEOUT_MS);
+    mplat_segment_close_handle(line->memory); /* no other process gets it */
     /* A worker that ends before it reads is seen by its end. */
     return err == MPLAT_OK || err == MPLAT_ECLOSED ? MPROC_OK
                                                    : mproc_fail_platform(err, "Cannot send a worker its channel");

@@ -104,6 +104,13 @@ static bool start_report(mproc_slot_t *slot, const end_t *end, mproc_report_t *r
     return told || slot->silent;
 }
 
+/* add_tail puts the last lines of the worker's standard error to a report of its own. */
+static void add_tail(mproc_report_t *report, const char *tail) {
+    mproc_error_t error = report->error;
+    error.stderr_tail = tail;
+    (void)mproc_report_set(report, &error);
+}
+
 static int code_of(const mproc_slot_t *slot, const end_t *end) {
     if (slot->kill_code != 0)
         return slot->kill_code;
@@ -163,14 +170,18 @@ static void write_message(const mproc_slot_t *slot, const mproc_task_t *task, in
 }
 
 void mproc_slot_explain(mproc_slot_t *slot, const mproc_task_t *task, int64_t item, mproc_report_t *report) {
-    char message[MESSAGE_SIZE];
+    char message[MESSAGE_SIZE], tail[MPROC_TAIL_SIZE + 1] = "";
     mproc_buffer_t backtrace;
     end_t end;
     mplat_crash_t crash;
     classify(slot, &crash, &end);
+    if (slot->stream != NULL)
+        mproc_stream_tail(slot->stream, tail);
     if ((end.stage == MPROC_STAGE_FAILED && initializer_report(slot, report)) ||
-        (end.stage == MPROC_STAGE_STARTING && slot->kill_code == 0 && start_report(slot, &end, report)))
+        (end.stage == MPROC_STAGE_STARTING && slot->kill_code == 0 && start_report(slot, &end, report))) {
+        add_tail(report, tail);
         return;
+    }
     write_message(slot, task, item, &end, message, sizeof message);
     mproc_buffer_init(&backtrace, NULL);
     if (end.crash != NULL)
@@ -185,6 +196,7 @@ void mproc_slot_explain(mproc_slot_t *slot, const mproc_task_t *task, int64_t it
     error.has_address = end.crash != NULL && end.crash->has_address == 1;
     error.address = error.has_address ? end.crash->address : 0;
     error.out_of_memory = end.out_of_memory;
+    error.stderr_tail = tail;
     if (backtrace.size > 0 && !backtrace.failed)
         error.backtrace = (const char *)backtrace.data;
     (void)mproc_report_set(report, &error);

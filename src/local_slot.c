@@ -37,6 +37,9 @@ static void fill_channel(mproc_local_t *local, const mproc_slot_t *slot, mproc_c
     channel->finalizer = finalizer == NULL ? UINT32_MAX : (uint32_t)mproc_registry_number(finalizer);
     channel->seed = next_seed(local);
     channel->no_spin = local->options.no_spin;
+    channel->relayed = local->relay != NULL;
+    /* A worker that is up says so by its bell, whoever sleeps: it may be up before its start has returned here. */
+    atomic_store(&channel->parent_waits, MPROC_WAIT_BELL);
 }
 
 static void reset(mproc_local_t *local, mproc_slot_t *slot) {
@@ -64,6 +67,15 @@ static void reset(mproc_local_t *local, mproc_slot_t *slot) {
     slot->restart_ns = INT64_MAX;
 }
 
+static void release_process(mproc_slot_t *slot) {
+    mplat_link_destroy(slot->link);
+    mplat_process_destroy(slot->process);
+    mproc_stream_leave(slot->stream);
+    slot->link = NULL;
+    slot->process = NULL;
+    slot->stream = NULL;
+}
+
 /* undo takes back a start that failed half way. */
 static void undo(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line) {
     if (slot->process != NULL) {
@@ -73,25 +85,31 @@ static void undo(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line) {
     }
     if (line != NULL)
         mplat_watch_remove_bell(local->watch, line->bell);
-    mplat_link_destroy(slot->link);
-    mplat_process_destroy(slot->process);
-    slot->link = NULL;
-    slot->process = NULL;
+    release_process(slot);
     mproc_line_destroy(line);
 }
 
-int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
+static int launch(mproc_local_t *local, mproc_slot_t *slot) {
     char name[64];
     mproc_bootstrap_t bootstrap = {.kind = MPROC_BOOTSTRAP_WORKER, .name = name, .identity = "", .daemon = true};
-    mproc_line_t *line = NULL;
+    mplat_handle_t standard_error = MPLAT_NO_HANDLE;
     (void)snprintf(name, sizeof name, "PoolWorker-%d", slot->index + 1);
+    int err = local->relay == NULL ? MPROC_OK : mproc_relay_open(local->relay, &slot->stream, &standard_error);
+    if (err == MPROC_OK)
+        err = mproc_plan_launch(&local->plan, &bootstrap, standard_error, &slot->process, &slot->link);
+    mplat_handle_close(&standard_error);
+    return err;
+}
+
+int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
+    mproc_line_t *line = NULL;
     slot->memory_kills = mproc_memory_kills_known();
     reset(local, slot);
     int err = mproc_line_create(&line);
     if (err != MPROC_OK)
         return mproc_launch_failed(err);
     fill_channel(local, slot, line->channel);
-    err = mproc_plan_launch(&local->plan, &bootstrap, &slot->process, &slot->link);
+    err = launch(local, slot);
     if (err == MPROC_OK)
         err = mproc_line_send(line, slot->link);
     if (err == MPROC_OK && (mplat_watch_add_bell(local->watch, line->bell, line) != MPLAT_OK ||
@@ -106,8 +124,6 @@ int mproc_slot_start(mproc_local_t *local, mproc_slot_t *slot) {
     local->starting++;
     local->stats.workers_started++;
     line->slot = slot;
-    /* A worker that is up says so by its bell, whoever sleeps. */
-    atomic_store(&line->channel->parent_waits, MPROC_WAIT_BELL);
     atomic_store(&slot->line, line);
     return MPROC_OK;
 }
@@ -161,10 +177,7 @@ static void release(mproc_local_t *local, mproc_slot_t *slot) {
     mplat_watch_remove_process(local->watch, slot->process);
     mplat_watch_remove_bell(local->watch, line->bell);
     mproc_segments_drop(slot);
-    mplat_link_destroy(slot->link);
-    mplat_process_destroy(slot->process);
-    slot->link = NULL;
-    slot->process = NULL;
+    release_process(slot);
     local->starting -= slot->stage == MPROC_SLOT_STARTING;
     slot->stage = MPROC_SLOT_EMPTY;
     line->next = local->graveyard;

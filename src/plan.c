@@ -232,8 +232,8 @@ int mproc_plan_init_worker(mproc_plan_t *plan, const mproc_process_options_t *op
 
 /* ---- the start ---------------------------------------------------------------------------------------------------------- */
 
-int mproc_plan_launch(const mproc_plan_t *plan, mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
-                      mplat_link_t **out_link) {
+int mproc_plan_launch(const mproc_plan_t *plan, mproc_bootstrap_t *bootstrap, mplat_handle_t standard_error,
+                      mplat_process_t **out_system, mplat_link_t **out_link) {
     static const char *const nothing[] = {NULL};
     bool empty = plan->environment == NULL && plan->environment_only;
     mproc_streams_t streams;
@@ -258,6 +258,8 @@ int mproc_plan_launch(const mproc_plan_t *plan, mproc_bootstrap_t *bootstrap, mp
     int err = mproc_streams_open(plan->stdio, &streams, options.stdio);
     if (err != MPROC_OK)
         return err;
+    if (standard_error != MPLAT_NO_HANDLE)
+        options.stdio[2] = (mplat_stdio_t){MPLAT_STDIO_HANDLE, standard_error};
     err = mproc_launch(&options, bootstrap, out_system, out_link);
     mproc_streams_close(&streams);
     return err;

@@ -34,9 +34,9 @@ int mproc_plan_init(mproc_plan_t *plan, const mproc_process_options_t *options);
 int mproc_plan_init_worker(mproc_plan_t *plan, const mproc_process_options_t *options);
 
 /* mproc_plan_launch starts a child by the plan (launch.h). bootstrap says who it is to be; task, limits, arguments and input are
- * filled in here. */
-int mproc_plan_launch(const mproc_plan_t *plan, mproc_bootstrap_t *bootstrap, mplat_process_t **out_system,
-                      mplat_link_t **out_link);
+ * filled in here. standard_error takes the place of the plan's, unless it is MPLAT_NO_HANDLE. */
+int mproc_plan_launch(const mproc_plan_t *plan, mproc_bootstrap_t *bootstrap, mplat_handle_t standard_error,
+                      mplat_process_t **out_system, mplat_link_t **out_link);
 
 /* mproc_plan_drop_payload frees what a process that is started once no longer needs. */
 void mproc_plan_drop_payload(mproc_plan_t *plan);

@@ -14,7 +14,7 @@ static int launch(const mproc_process_t *process, mplat_process_t **out_system, 
         .daemon = process->daemon,
         .result = process->plan.result,
     };
-    return mproc_plan_launch(&process->plan, &bootstrap, out_system, out_link);
+    return mproc_plan_launch(&process->plan, &bootstrap, MPLAT_NO_HANDLE, out_system, out_link);
 }
 
 static int begin(mproc_process_t *process) {

@@ -2,6 +2,7 @@
 /* worker.c: a pool's worker: it takes its channel, runs the initializer, and does requests until the pool says enough. */
 #include "worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,6 +253,9 @@ int mproc_worker_main(mplat_link_t *link, const mproc_request_t *initializer, co
     worker.runner.seed = worker.channel->seed;
     worker.runner.cancelled = cancelled;
     worker.runner.take_chunk = mproc_worker_take_chunk;
+    /* Windows has it fully buffered unless it is a console: then nobody sees what is said until much later, or never. */
+    if (worker.channel->relayed != 0)
+        (void)setvbuf(stderr, NULL, _IONBF, 0);
     (void)mplat_crash_install(keep_crash, worker.channel);
     mplat_child_ignore_interrupt();
     bool good = initialize(&worker, initializer);

@@ -79,7 +79,9 @@ typedef struct mproc_error {
     bool has_address;
     bool out_of_memory;      /* the system killed a process for want of memory about then */
     const char *backtrace;   /* a crash: a line a frame, innermost first: "#0  divide+0x12 (program)\n" */
-    const char *stderr_tail; /* last lines the worker wrote to its standard error, where it is captured */
+    const char *stderr_tail; /* a worker that died: the last lines it wrote to standard error, at most 2 KiB, UTF-8 with
+                                "?" for what cannot be shown; "" for any other process, and where a pool does not
+                                capture it (mproc_pool_options_t.no_stderr_tail) */
 } mproc_error_t;
 
 MPROC_BEGIN_DECLS

@@ -44,6 +44,12 @@ typedef struct mproc_pool_event {
 
 typedef void mproc_pool_hook_t(mproc_pool_t *pool, const mproc_pool_event_t *event, void *context);
 
+/* What workers write to standard error appears on this process's, unchanged and at once, and the last lines of it are in the
+ * error of a task whose worker died. So their standard error is a pipe to this process: there it is no terminal, and a program
+ * that a task leaves behind finds nobody reading it after the pool's end. A standard error that takes nothing for a second
+ * loses what workers write until it takes something again, and is told so there in a line: workers do not wait for it
+ * longer. With no_stderr_tail, or another standard_error in worker, none of this is so, and stderr_tail is empty. */
+
 /* Zero in a member means its default. Everything is copied by create. */
 typedef struct mproc_pool_options {
     size_t size; /* of this struct, for later versions; 0 means of this one */
@@ -70,6 +76,8 @@ typedef struct mproc_pool_options {
      * room for, ten times a second; elsewhere a line a second. The last line of a map is written before its callback is called
      * and its waiters go on. */
     bool progress;
+    /* Workers write to this process's standard error themselves, see above. */
+    bool no_stderr_tail;
     /* Write a time line of workers and tasks to this file, for ui.perfetto.dev or chrome://tracing: a JSON array that is complete
      * after every write, at most half a second after each event. Pools of one program that name one path share the file. Default:
      * environment variable MPROC_TRACE; children, which inherit it, write trace.PID.json instead of trace.json. "" is none. */

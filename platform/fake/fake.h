@@ -36,6 +36,10 @@ size_t fake_sleepers(void);
     X(PIPE_CREATE, "pipe_create")                                                                                      \
     X(PIPE_READ, "pipe_read")                                                                                          \
     X(PIPE_WRITE, "pipe_write")                                                                                        \
+    X(STDERR_OPEN, "stderr_open")                                                                                      \
+    X(STDERR_WRITE, "stderr_write")                                                                                    \
+    X(CAPTURE_CREATE, "capture_create")                                                                                \
+    X(CAPTURE_READ, "capture_read")                                                                                    \
     X(EXECUTABLE_PATH, "executable_path")                                                                              \
     X(BUILD_ID, "build_id")                                                                                            \
     X(RANDOM, "random")                                                                                                \
@@ -56,6 +60,7 @@ size_t fake_sleepers(void);
     X(WATCH_ADD_PROCESS, "watch_add_process")                                                                          \
     X(WATCH_ADD_BELL, "watch_add_bell")                                                                                \
     X(WATCH_ADD_LINK, "watch_add_link")                                                                                \
+    X(WATCH_ADD_CAPTURE, "watch_add_capture")                                                                          \
     X(WATCH_WAIT, "watch_wait")                                                                                        \
     X(WAKE_CREATE, "wake_create")                                                                                      \
     X(WAKE_OPEN, "wake_open")                                                                                          \
@@ -172,6 +177,12 @@ void fake_on_self_exit(void (*function)(int code));
 
 /* fake_crash runs the sink that mplat_crash_install got, as a crash would; false when there is none. */
 bool fake_crash(const mplat_crash_t *crash);
+
+/* This process's standard error: it takes all that is written, nothing at all, or is not there. fake_stderr_take gives what it
+ * took since the last take, ended by a zero, and how much that was. */
+typedef enum fake_stderr { FAKE_STDERR_TAKES = 0, FAKE_STDERR_STUCK, FAKE_STDERR_NONE } fake_stderr_t;
+void fake_set_stderr(fake_stderr_t how);
+size_t fake_stderr_take(char *buf, size_t size);
 
 /* What the machine seems to be: 4 processors, no kill for want of memory, build id "fake". */
 void fake_set_cpu_count(int count);

@@ -125,6 +125,7 @@ typedef struct pipe_buffer {
     unsigned char bytes[PIPE_SIZE];
     size_t start, used;
     bool has_reader, has_writer;
+    object_t *read_end; /* its readiness follows the content; valid while has_reader */
 } pipe_buffer_t;
 
 typedef struct pipe_end {
@@ -136,12 +137,18 @@ static void drop_plain(object_t *object) {
     free(object);
 }
 
+static void update_ready_locked(const pipe_buffer_t *pipe) {
+    if (pipe->has_reader)
+        pipe->read_end->ready = pipe->used > 0 || !pipe->has_writer;
+}
+
 static void drop_end(object_t *object) {
     pipe_end_t *end = (pipe_end_t *)object;
     if (object->kind == OBJECT_PIPE_READ)
         end->pipe->has_reader = false;
     else
         end->pipe->has_writer = false;
+    update_ready_locked(end->pipe);
     if (!end->pipe->has_reader && !end->pipe->has_writer)
         free(end->pipe);
     free(end);
@@ -193,6 +200,7 @@ int mplat_pipe_create(mplat_handle_t *out_read, mplat_handle_t *out_write) {
         return state_fail(MPLAT_ENOMEM, 0, "pipe_create");
     }
     pipe->has_reader = pipe->has_writer = true;
+    pipe->read_end = read_end;
     err = publish(read_end, out_read);
     int write_err = publish(write_end, out_write);
     if (err == 0 && write_err == 0)
@@ -237,6 +245,8 @@ int mplat_pipe_read(mplat_handle_t pipe, void *buf, size_t size, int64_t timeout
         ((unsigned char *)buf)[*out_size] = buffer->bytes[buffer->start];
         buffer->start = (buffer->start + 1) % PIPE_SIZE;
     }
+    if (buffer != NULL)
+        update_ready_locked(buffer);
     monitor_changed();
     monitor_leave();
     return err;
@@ -254,6 +264,8 @@ int mplat_pipe_write(mplat_handle_t pipe, const void *buf, size_t size, int64_t 
         *out_size = size;
     for (; err == 0 && buffer != NULL && *out_size < size && buffer->used < PIPE_SIZE; buffer->used++, ++*out_size)
         buffer->bytes[(buffer->start + buffer->used) % PIPE_SIZE] = ((const unsigned char *)buf)[*out_size];
+    if (buffer != NULL)
+        update_ready_locked(buffer);
     monitor_changed();
     monitor_leave();
     return err;

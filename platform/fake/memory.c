@@ -112,6 +112,15 @@ mplat_handle_t mplat_segment_handle(const mplat_segment_t *segment) {
     return segment->handle;
 }
 
+/* The memory then has this user in place of the handle. */
+void mplat_segment_close_handle(mplat_segment_t *segment) {
+    monitor_enter();
+    if (segment->handle != MPLAT_NO_HANDLE)
+        segment->memory->object.uses++;
+    handle_close_locked(&segment->handle);
+    monitor_leave();
+}
+
 void mplat_segment_discard(mplat_segment_t *segment, size_t offset, size_t size) {
     if (offset <= segment->size && size <= segment->size - offset)
         memset(segment->memory->base + offset, 0, size);
@@ -120,7 +129,11 @@ void mplat_segment_discard(mplat_segment_t *segment, size_t offset, size_t size)
 void mplat_segment_destroy(mplat_segment_t *segment) {
     if (segment == NULL)
         return;
-    mplat_handle_close(&segment->handle);
+    monitor_enter();
+    if (segment->handle == MPLAT_NO_HANDLE)
+        object_release_locked(&segment->memory->object);
+    handle_close_locked(&segment->handle);
+    monitor_leave();
     free(segment);
 }
 

@@ -176,6 +176,7 @@ void fake_reset(void) {
     failures_reset_locked();
     clock_reset_locked();
     machine_reset_locked();
+    stderr_reset_locked();
     open_count = 0;
     monitor_leave();
 }

@@ -84,6 +84,11 @@ object_t *link_object_locked(mplat_link_t *link);
 
 object_t *bell_object_locked(mplat_bell_t *bell);
 
+/* ---- captures ------------------------------------------------------------------------------------------------------- */
+
+object_t *capture_object_locked(mplat_capture_t *capture);
+void stderr_reset_locked(void);
+
 void machine_reset_locked(void);
 
 #endif

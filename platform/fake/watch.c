@@ -166,6 +166,10 @@ int mplat_watch_add_link(mplat_watch_t *watch, mplat_link_t *link, void *key) {
     return add(watch, MPLAT_WATCH_LINK, link_object_locked(link), key, FAKE_WATCH_ADD_LINK);
 }
 
+int mplat_watch_add_capture(mplat_watch_t *watch, mplat_capture_t *capture, void *key) {
+    return add(watch, MPLAT_WATCH_CAPTURE, capture_object_locked(capture), key, FAKE_WATCH_ADD_CAPTURE);
+}
+
 void mplat_watch_remove_process(mplat_watch_t *watch, mplat_process_t *process) {
     remove_entry(watch, child_object_locked(process));
 }
@@ -176,6 +180,10 @@ void mplat_watch_remove_bell(mplat_watch_t *watch, mplat_bell_t *bell) {
 
 void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
     remove_entry(watch, link_object_locked(link));
+}
+
+void mplat_watch_remove_capture(mplat_watch_t *watch, mplat_capture_t *capture) {
+    remove_entry(watch, capture_object_locked(capture));
 }
 
 /* Takes the first entry that has something to report, and puts it last, so that none is passed over for ever. */

@@ -39,6 +39,9 @@ int mplat_fd(mplat_handle_t handle);
 /* mplat_close closes a descriptor, -1 included, and keeps errno. */
 void mplat_close(int fd);
 
+/* mplat_write_quietly is write without SIGPIPE, in this thread. (pipe.c) */
+ssize_t mplat_write_quietly(int fd, const void *buf, size_t size);
+
 /* mplat_read_file reads at most size bytes of a small file, such as one under /proc; -1 with errno. */
 ssize_t mplat_read_file(const char *path, void *buf, size_t size);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -43,6 +44,12 @@ int mplat_os_random(void *buf, size_t size) {
         size -= (size_t)got;
     }
     return 0;
+}
+
+int mplat_os_reopen(int fd, int flags) {
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return mplat_sys.open(path, flags);
 }
 
 int mplat_os_event_create(void) {

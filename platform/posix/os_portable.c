@@ -73,6 +73,12 @@ int mplat_os_random(void *buf, size_t size) {
     return fd >= 0 && size == 0 ? 0 : -1;
 }
 
+int mplat_os_reopen(int fd, int flags) {
+    (void)fd, (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
 int mplat_os_event_create(void) {
     errno = ENOSYS;
     return -1;

@@ -40,7 +40,7 @@ int mplat_pipe_read(mplat_handle_t pipe, void *buf, size_t size, int64_t timeout
 
 /* A pipe has no MSG_NOSIGNAL. SIGPIPE goes to the thread that writes, so it is enough to block it here and to take it
  * back, unless one was waiting already: that one is the host's. */
-static ssize_t write_without_signal(int fd, const void *buf, size_t size) {
+ssize_t mplat_write_quietly(int fd, const void *buf, size_t size) {
     sigset_t pipe_only, before, pending;
     int number;
     sigemptyset(&pipe_only);
@@ -67,7 +67,7 @@ int mplat_pipe_write(mplat_handle_t pipe, const void *buf, size_t size, int64_t 
     if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0))
         return mplat_fail(errno, "write pipe");
     for (;;) {
-        ssize_t put = write_without_signal(fd, buf, size);
+        ssize_t put = mplat_write_quietly(fd, buf, size);
         if (put >= 0) {
             *out_size = (size_t)put;
             return 0;

@@ -103,9 +103,14 @@ mplat_handle_t mplat_segment_handle(const mplat_segment_t *segment) {
     return segment->fd;
 }
 
+void mplat_segment_close_handle(mplat_segment_t *segment) {
+    mplat_close(segment->fd);
+    segment->fd = -1;
+}
+
 void mplat_segment_discard(mplat_segment_t *segment, size_t offset, size_t size) {
     size_t page = mplat_page_size();
-    if (offset > segment->size || size > segment->size - offset)
+    if (segment->fd < 0 || offset > segment->size || size > segment->size - offset)
         return;
     /* Whole pages only: the rest of a page may be in use. */
     size_t end = (offset + size) / page * page;

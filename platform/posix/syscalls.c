@@ -18,7 +18,7 @@ static int sys_open(const char *path, int flags) {
 }
 
 static int sys_duplicate(int fd) {
-    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
 static ssize_t sys_send_message(int fd, const struct msghdr *message) {

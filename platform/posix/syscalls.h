@@ -47,7 +47,7 @@ typedef struct mplat_syscalls {
  * back. */
 extern mplat_syscalls_t mplat_sys;
 
-/* What each system does in its own way: os_linux.c or os_portable.c. The last three are Linux's alone: ENOSYS
+/* What each system does in its own way: os_linux.c or os_portable.c. The last four are Linux's alone: ENOSYS
  * elsewhere. */
 int mplat_os_pipe(int fds[2]);
 int mplat_os_socket_pair(int fds[2]);
@@ -55,6 +55,7 @@ int mplat_os_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ns);
 ssize_t mplat_os_receive_message(int fd, struct msghdr *message);
 int mplat_os_memory_create(void);
 int mplat_os_random(void *buf, size_t size);
+int mplat_os_reopen(int fd, int flags);
 int mplat_os_event_create(void);
 int mplat_os_epoll_create(void);
 int mplat_os_epoll_add(int epoll, int fd, uint32_t events, uint64_t key);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch_epoll.c: waiting for exits, bells and links with epoll: its cost does not grow with their number. Its
+/* watch_epoll.c: waiting for exits, bells, links and captures with epoll: its cost does not grow with their number. Its
  * counterpart is watch_poll.c. */
 #include "bell.h"
+#include "capture.h"
 #include "internal.h"
 #include "linux_abi.h"
 #include "process.h"
@@ -98,6 +99,10 @@ int mplat_watch_add_link(mplat_watch_t *watch, mplat_link_t *link, void *key) {
     return add(watch, link, MPLAT_WATCH_LINK, mplat_fd(mplat_link_handle(link)), EPOLLIN, key);
 }
 
+int mplat_watch_add_capture(mplat_watch_t *watch, mplat_capture_t *capture, void *key) {
+    return add(watch, capture, MPLAT_WATCH_CAPTURE, mplat_capture_fd(capture), EPOLLIN, key);
+}
+
 void mplat_watch_remove_process(mplat_watch_t *watch, mplat_process_t *process) {
     remove_object(watch, process);
 }
@@ -108,6 +113,10 @@ void mplat_watch_remove_bell(mplat_watch_t *watch, mplat_bell_t *bell) {
 
 void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
     remove_object(watch, link);
+}
+
+void mplat_watch_remove_capture(mplat_watch_t *watch, mplat_capture_t *capture) {
+    remove_object(watch, capture);
 }
 
 /* One epoll wait, to the nanosecond where the kernel can (5.11). */

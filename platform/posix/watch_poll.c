@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch_poll.c: waiting for exits, bells and links with poll, which every system has. Its counterpart is
+/* watch_poll.c: waiting for exits, bells, links and captures with poll, which every system has. Its counterpart is
  * watch_epoll.c. */
 #include "bell.h"
+#include "capture.h"
 #include "internal.h"
 #include "process.h"
 #include "syscalls.h"
@@ -94,6 +95,10 @@ int mplat_watch_add_link(mplat_watch_t *watch, mplat_link_t *link, void *key) {
     return add(watch, link, MPLAT_WATCH_LINK, mplat_fd(mplat_link_handle(link)), key);
 }
 
+int mplat_watch_add_capture(mplat_watch_t *watch, mplat_capture_t *capture, void *key) {
+    return add(watch, capture, MPLAT_WATCH_CAPTURE, mplat_capture_fd(capture), key);
+}
+
 void mplat_watch_remove_process(mplat_watch_t *watch, mplat_process_t *process) {
     remove_object(watch, process);
 }
@@ -104,6 +109,10 @@ void mplat_watch_remove_bell(mplat_watch_t *watch, mplat_bell_t *bell) {
 
 void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
     remove_object(watch, link);
+}
+
+void mplat_watch_remove_capture(mplat_watch_t *watch, mplat_capture_t *capture) {
+    remove_object(watch, capture);
 }
 
 /* Copies what is watched into the arrays of the wait, beginning at another slot each time. The caller holds the

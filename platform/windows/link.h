@@ -3,6 +3,7 @@
 #ifndef MPLAT_WINDOWS_LINK_H
 #define MPLAT_WINDOWS_LINK_H
 
+#include "pipe_named.h"
 #include "system.h"
 
 /* How a child gets its end. The end itself is never inheritable, so that no other process that somebody starts at
@@ -13,7 +14,7 @@
  * out. */
 #define MPLAT_LINK_VARIABLE L"MPROC_LINK"
 
-enum { MPLAT_LINK_ID_SIZE = 32, MPLAT_LINK_MARKER_SIZE = 64 };
+enum { MPLAT_LINK_ID_SIZE = MPLAT_NAMED_ID_SIZE, MPLAT_LINK_MARKER_SIZE = 64 };
 
 /* What a spawn holds of the child's side until the child has it. */
 typedef struct mplat_link_offer {

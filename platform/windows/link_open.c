@@ -1,61 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_open.c: makes the pipe of a link, gives one end to the child, and takes it there. */
+/* link_open.c: makes a link out of a pipe, gives one end to the child, and takes it there. */
 #include "link_private.h"
 #include "syscalls.h"
 
-#include <sddl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A whole message of the largest size fits, so that a sender rarely waits for its reader. */
-enum { PIPE_BUFFER = MPLAT_LINK_MESSAGE_MAX + 4096, ID_BYTES = MPLAT_LINK_ID_SIZE / 2, NAME_SIZE = 64 };
+enum { PIPE_BUFFER = MPLAT_LINK_MESSAGE_MAX + 4096, NAME_SIZE = 64 };
 
 typedef struct mailbox {
     uint64_t child_end; /* its handle in the child */
     char id[MPLAT_LINK_ID_SIZE];
 } mailbox_t;
 
-static const wchar_t pipe_folder[] = L"\\\\.\\pipe\\mproc-";
 static const wchar_t name_start[] = L"\\mproc-"; /* as the system tells the name of an open pipe */
-
-static int make_id(char id[MPLAT_LINK_ID_SIZE + 1]) {
-    unsigned char bytes[ID_BYTES];
-    int err = mplat_random(bytes, sizeof bytes);
-    if (err != 0)
-        return err;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
-}
-
-/* For the blink of an eye the pipe has a name. It can't be guessed, takes one client, which is ours, and lets in nobody
- * but its owner (S-1-3-4) and nobody from another machine. */
-static int make_pipe(const char *id, HANDLE *out_parent_end, HANDLE *out_child_end) {
-    wchar_t name[NAME_SIZE];
-    SECURITY_ATTRIBUTES access = {sizeof access, NULL, FALSE};
-    int err = 0;
-    swprintf(name, NAME_SIZE, L"%ls%hs", pipe_folder, id);
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;GA;;;S-1-3-4)", SDDL_REVISION_1,
-                                                              &access.lpSecurityDescriptor, NULL))
-        return mplat_fail_last("make access list of link");
-
-    *out_parent_end =
-        mplat_sys.CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
-                                   PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1,
-                                   PIPE_BUFFER, PIPE_BUFFER, 0, &access);
-    if (*out_parent_end == INVALID_HANDLE_VALUE) {
-        err = mplat_fail_last("CreateNamedPipe");
-        goto done;
-    }
-    *out_child_end = mplat_sys.CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, &access, OPEN_EXISTING,
-                                           FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
-    if (*out_child_end == INVALID_HANDLE_VALUE)
-        err = mplat_fail_last("open link");
-done:
-    LocalFree(access.lpSecurityDescriptor);
-    return err;
-}
 
 static int make_mailbox(mplat_link_offer_t *offer) {
     SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
@@ -75,9 +35,9 @@ int mplat_link_create(mplat_link_t **out_link, mplat_link_offer_t *offer) {
     if (link == NULL)
         return mplat_fail(MPLAT_ENOMEM, "create link");
     link->is_parent = true;
-    int err = make_id(offer->id);
+    int err = mplat_named_id(offer->id);
     if (err == 0)
-        err = make_pipe(offer->id, &link->pipe, &offer->child_end);
+        err = mplat_named_pipe(offer->id, true, PIPE_BUFFER, &link->pipe, &offer->child_end);
     if (err == 0)
         err = make_mailbox(offer);
     if (err == 0)

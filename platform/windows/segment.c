@@ -71,7 +71,11 @@ size_t mplat_segment_size(const mplat_segment_t *segment) {
 }
 
 mplat_handle_t mplat_segment_handle(const mplat_segment_t *segment) {
-    return (mplat_handle_t)segment->section;
+    return segment->section != NULL ? (mplat_handle_t)segment->section : MPLAT_NO_HANDLE;
+}
+
+void mplat_segment_close_handle(mplat_segment_t *segment) {
+    mplat_close(&segment->section);
 }
 
 /* A view of a section cannot be decommitted; only whole segments go back. What can be done is to take the pages out

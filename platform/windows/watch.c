@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch.c: one thread waits on a completion port; the system's thread pool posts to it what any number of objects
  * do. */
+#include "capture.h"
 #include "process.h"
 #include "syscalls.h"
 
@@ -17,7 +18,7 @@ typedef struct watch_item {
     PTP_WAIT wait; /* calls back once for each time that it is armed */
     size_t slot;
     DWORD serial;
-    bool reported; /* a link that was said to be ready, and is not armed since */
+    bool reported; /* a link or capture that was said to be ready, and is not armed since */
 } watch_item_t;
 
 struct mplat_watch {
@@ -155,6 +156,10 @@ int mplat_watch_add_link(mplat_watch_t *watch, mplat_link_t *link, void *key) {
     return add(watch, MPLAT_WATCH_LINK, link, mplat_link_handle(link), key);
 }
 
+int mplat_watch_add_capture(mplat_watch_t *watch, mplat_capture_t *capture, void *key) {
+    return add(watch, MPLAT_WATCH_CAPTURE, capture, (mplat_handle_t)mplat_capture_event(capture), key);
+}
+
 void mplat_watch_remove_process(mplat_watch_t *watch, mplat_process_t *process) {
     remove_object(watch, MPLAT_WATCH_EXIT, process);
 }
@@ -165,6 +170,10 @@ void mplat_watch_remove_bell(mplat_watch_t *watch, mplat_bell_t *bell) {
 
 void mplat_watch_remove_link(mplat_watch_t *watch, mplat_link_t *link) {
     remove_object(watch, MPLAT_WATCH_LINK, link);
+}
+
+void mplat_watch_remove_capture(mplat_watch_t *watch, mplat_capture_t *capture) {
+    remove_object(watch, MPLAT_WATCH_CAPTURE, capture);
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
@@ -179,15 +188,15 @@ static void gather(gathered_t *to, mplat_watch_kind_t kind, void *key) {
     to->events[to->count++] = (mplat_watch_event_t){kind, key};
 }
 
-/* A link reported before is reported again while it is still ready; otherwise it is waited for again. */
-static void look_at_reported_links(mplat_watch_t *watch, gathered_t *to) {
+/* What was reported before is reported again while it is still ready; otherwise it is waited for again. */
+static void look_at_reported(mplat_watch_t *watch, gathered_t *to) {
     AcquireSRWLockExclusive(&watch->lock);
     for (size_t i = 0; watch->reported_count > 0 && i < watch->capacity && to->count < to->capacity; i++) {
         watch_item_t *item = watch->slots[i];
         if (item == NULL || !item->reported)
             continue;
         if (WaitForSingleObject(item->handle, 0) == WAIT_OBJECT_0) {
-            gather(to, MPLAT_WATCH_LINK, item->key);
+            gather(to, item->kind, item->key);
         } else {
             item->reported = false;
             watch->reported_count--;
@@ -205,7 +214,7 @@ static bool take_item(mplat_watch_t *watch, watch_item_t *item, gathered_t *to) 
         ResetEvent(item->handle);
         arm(item);
     }
-    if (item->kind == MPLAT_WATCH_LINK) {
+    if (item->kind == MPLAT_WATCH_LINK || item->kind == MPLAT_WATCH_CAPTURE) {
         item->reported = true;
         watch->reported_count++;
     }
@@ -251,7 +260,7 @@ int mplat_watch_wait(mplat_watch_t *watch, int64_t timeout_ns, mplat_watch_event
     *out_count = 0;
     if (capacity == 0)
         return mplat_fail(MPLAT_EINVAL, "wait on watch");
-    look_at_reported_links(watch, &to);
+    look_at_reported(watch, &to);
     if (to.count < capacity)
         do
             err = take_packets(watch, deadline, &to);

@@ -41,7 +41,7 @@ static struct {
     slot_t slots[DOUBLE_SLOTS];
     event_t *first, **last;
     bool automatic, late, woken, slot_woken, asleep, stopping;
-    int refuse, stops;
+    int refuse, stops, settles;
     size_t room;
 } d;
 
@@ -371,6 +371,13 @@ static void op_stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     unlock();
 }
 
+static void op_settle(mproc_backend_t *backend) {
+    (void)backend;
+    lock();
+    d.settles++;
+    unlock();
+}
+
 static atomic_int destroyed;
 
 static void op_destroy(mproc_backend_t *backend) {
@@ -398,6 +405,7 @@ static const mproc_backend_ops_t double_ops = {
     .wake_slot = op_wake_slot,
     .stop = op_stop,
     .stats = op_stats,
+    .settle = op_settle,
     .destroy = op_destroy,
 };
 
@@ -583,4 +591,11 @@ int double_stops(void) {
     int stops = d.stops;
     unlock();
     return stops;
+}
+
+int double_settles(void) {
+    lock();
+    int settles = d.settles;
+    unlock();
+    return settles;
 }

@@ -85,7 +85,20 @@ static void list_children(HANDLE snapshot, item_list_t *items) {
     }
 }
 
+static void CALLBACK nothing(void *context, BOOLEAN timed_out) {
+    (void)context;
+    (void)timed_out;
+}
+
+/* The system's own thread for timers comes with the first of them, whoever has it made, and stays. */
+static void start_timer_thread(void) {
+    HANDLE timer = NULL;
+    if (CreateTimerQueueTimer(&timer, NULL, nothing, NULL, INFINITE, 0, WT_EXECUTEINTIMERTHREAD))
+        (void)DeleteTimerQueueTimer(NULL, timer, INVALID_HANDLE_VALUE);
+}
+
 void host_list_open(item_list_t *items) {
+    start_timer_thread();
     list_handles(items);
     HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS | TH32CS_SNAPTHREAD, 0);
     if (snapshot != INVALID_HANDLE_VALUE) {

@@ -66,6 +66,9 @@ bool host_is_socket(intptr_t socket);
  * is no such signal. */
 void host_exec_signalled(void);
 
+/* host_open_pipe makes a pipe whose two ends host_close closes. */
+bool host_open_pipe(intptr_t *out_read, intptr_t *out_write);
+
 /* host_write_link writes bytes into every channel this process has beside its standard streams, as a child that is out of its
  * mind might; returns into how many. */
 int host_write_everywhere(const void *data, size_t size);

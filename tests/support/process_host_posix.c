@@ -189,6 +189,15 @@ void host_exec_signalled(void) {
     _exit(4);
 }
 
+bool host_open_pipe(intptr_t *out_read, intptr_t *out_write) {
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return false;
+    *out_read = fds[0];
+    *out_write = fds[1];
+    return true;
+}
+
 void host_close(intptr_t handle) {
     close((int)handle);
 }

@@ -127,6 +127,15 @@ bool host_is_socket(intptr_t socket) {
 
 void host_exec_signalled(void) {}
 
+bool host_open_pipe(intptr_t *out_read, intptr_t *out_write) {
+    HANDLE read_end = NULL, write_end = NULL;
+    if (!CreatePipe(&read_end, &write_end, NULL, 0))
+        return false;
+    *out_read = (intptr_t)read_end;
+    *out_write = (intptr_t)write_end;
+    return true;
+}
+
 void host_close(intptr_t handle) {
     CloseHandle((HANDLE)handle);
 }

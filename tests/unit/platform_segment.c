@@ -40,6 +40,25 @@ TEST(platform_segment, is_zero_aligned_and_writable_to_the_last_byte) {
     mplat_segment_destroy(segment);
 }
 
+TEST(platform_segment, stays_without_its_handle_here_and_there) {
+    mplat_segment_t *segment = make_segment(100000);
+    child_t child = child_start_serving();
+    unsigned char *base = mplat_segment_base(segment);
+    mplat_handle_t handle = mplat_segment_handle(segment);
+    base[0] = 10;
+    child_tell_with(&child, "segment 100000 0", NULL, 0, &handle, 1);
+    mplat_segment_close_handle(segment);
+    CHECK(mplat_segment_handle(segment) == MPLAT_NO_HANDLE);
+    CHECK(!host_handle_is_open(handle));
+    CHECK_EQ_STR(child_answer(&child), "0");
+    CHECK_EQ_INT(base[0], 11);
+    mplat_segment_discard(segment, 0, 100000);
+    mplat_segment_close_handle(segment);
+    base[99999] = 1;
+    mplat_segment_destroy(segment);
+    child_end(&child);
+}
+
 TEST(platform_segment, both_processes_see_the_same_bytes) {
     mplat_segment_t *segment = make_segment(200000);
     child_t child = child_start_serving();

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* relay.c: the thread that shows what workers write to standard error, and the streams it reads. */
+#include "relay.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "memory.h"
+#include "report.h"
+#include "threads.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define PATIENCE_MS 1000
+#define AGAIN_MS 100
+#define STACK_SIZE ((size_t)128 * 1024)
+#define EVENTS 32
+#define PIECE 4096
+#define TURN ((size_t)16 * 1024)           /* read from a stream before it is another's turn */
+#define SETTLE_MOST ((size_t)1024 * 1024)  /* as much as a pipe can be made to hold: more was written later */
+#define PENDING_MOST ((size_t)4096 * 1024) /* read and not shown yet */
+
+struct mproc_stream {
+    mproc_stream_t *next;
+    mproc_relay_t *relay;
+    mplat_capture_t *capture;
+    bool ended; /* nobody writes any more: not watched */
+    bool left;  /* its worker is gone; freed when it has ended */
+    mproc_tail_t tail;
+};
+
+struct mproc_relay {
+    mplat_handle_t screen; /* MPLAT_NO_HANDLE: we have no standard error */
+    mplat_watch_t *watch;
+    mproc_thread_t *thread;
+    mproc_mutex_t *mutex;     /* over all below */
+    mproc_condition_t *quiet; /* pending is empty and shown */
+    mproc_stream_t *first;
+    mproc_buffer_t pending;
+    uint64_t lost; /* bytes that were read and are not shown */
+    bool showing;  /* the thread has taken pending */
+    bool stop;
+    _Atomic int64_t until_ns; /* of showing, when it stops */
+    bool stuck;               /* the thread's: it took nothing the last time ... */
+    int64_t again_ns;         /* ... and is tried again then */
+};
+
+/* ---- reading, with the mutex ----------------------------------------------------------------------------------------------- */
+
+static void keep(mproc_relay_t *relay, const void *data, size_t size) {
+    if (relay->screen == MPLAT_NO_HANDLE)
+        return;
+    if (size > PENDING_MOST - relay->pending.size || !mproc_buffer_append(&relay->pending, data, size))
+        relay->lost += size;
+}
+
+/* pull reads what is there, so much at most: whoever still writes must not keep us. */
+static void pull(mproc_stream_t *stream, size_t most) {
+    unsigned char bytes[PIECE];
+    while (most > 0 && !stream->ended) {
+        size_t size = 0;
+        int err = mplat_capture_read(stream->capture, bytes, most < PIECE ? most : PIECE, &size);
+        if (err == MPLAT_ETIMEDOUT)
+            return;
+        if (err != MPLAT_OK) {
+            mplat_watch_remove_capture(stream->relay->watch, stream->capture);
+            stream->ended = true;
+        }
+        mproc_tail_add(&stream->tail, bytes, size);
+        keep(stream->relay, bytes, size);
+        most -= size;
+    }
+}
+
+static void settle(mproc_stream_t *stream) {
+    pull(stream, SETTLE_MOST);
+    if (stream->relay->pending.size > 0)
+        mplat_watch_wake(stream->relay->watch);
+}
+
+static void free_stream(mproc_stream_t *stream) {
+    if (!stream->ended)
+        mplat_watch_remove_capture(stream->relay->watch, stream->capture);
+    mplat_capture_destroy(stream->capture);
+    mproc_free(stream);
+}
+
+/* An event may be of a stream that was freed since: only its address is looked at. */
+static bool listed(const mproc_relay_t *relay, const mproc_stream_t *stream) {
+    const mproc_stream_t *each = relay->first;
+    while (each != NULL && each != stream)
+        each = each->next;
+    return each != NULL;
+}
+
+static void free_ended(mproc_relay_t *relay) {
+    for (mproc_stream_t **place = &relay->first; *place != NULL;) {
+        mproc_stream_t *stream = *place;
+        if (stream->left && stream->ended) {
+            *place = stream->next;
+            free_stream(stream);
+        } else {
+            place = &stream->next;
+        }
+    }
+}
+
+/* ---- the thread -------------------------------------------------------------------------------------------------------------- */
+
+/* write_out gives how much it could not show. After a failure it leaves standard error alone for a while: on some systems a try
+ * takes long. */
+static size_t write_out(mproc_relay_t *relay, const unsigned char *data, size_t size) {
+    while (size > 0) {
+        size_t done = 0;
+        int64_t now = mplat_clock_ns(), left_ms = (atomic_load(&relay->until_ns) - now) / NS_PER_MS;
+        int64_t timeout_ms = relay->stuck || left_ms < 0 ? 0 : left_ms < PATIENCE_MS ? left_ms : PATIENCE_MS;
+        if (relay->stuck && now < relay->again_ns)
+            return size;
+        relay->stuck = mplat_stderr_write(relay->screen, data, size, timeout_ms, &done) != MPLAT_OK;
+        if (relay->stuck || left_ms < 0) {
+            relay->again_ns = mplat_clock_ns() + AGAIN_MS * NS_PER_MS;
+            return size - done;
+        }
+        data += done;
+        size -= done;
+    }
+    return 0;
+}
+
+static size_t tell_lost(mproc_relay_t *relay, uint64_t lost) {
+    char text[120];
+    int length = snprintf(text, sizeof text, "\nmproc: %" PRIu64 " bytes that workers wrote here were dropped\n", lost);
+    return write_out(relay, (const unsigned char *)text, (size_t)length);
+}
+
+/* show gives the mutex up while it writes. */
+static void show(mproc_relay_t *relay) {
+    mproc_buffer_t going = relay->pending;
+    uint64_t lost = relay->lost;
+    mproc_buffer_init(&relay->pending, NULL);
+    relay->lost = 0;
+    relay->showing = true;
+    mproc_mutex_unlock(relay->mutex);
+    if (lost > 0 && tell_lost(relay, lost) == 0)
+        lost = 0;
+    lost += write_out(relay, going.data, going.size);
+    mproc_buffer_fini(&going);
+    mproc_mutex_lock(relay->mutex);
+    relay->lost += lost;
+    relay->showing = false;
+}
+
+static void pull_ready(mproc_relay_t *relay) {
+    mplat_watch_event_t events[EVENTS];
+    size_t count = 0;
+    mproc_mutex_unlock(relay->mutex);
+    /* Without memory for the wait it looks again a little later. */
+    if (mplat_watch_wait(relay->watch, -1, events, EVENTS, &count) != MPLAT_OK)
+        mplat_sleep_ms(10);
+    mproc_mutex_lock(relay->mutex);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == MPLAT_WATCH_CAPTURE && listed(relay, events[i].key))
+            pull(events[i].key, TURN);
+    }
+    free_ended(relay);
+}
+
+static void serve(void *context) {
+    mproc_relay_t *relay = context;
+    mproc_mutex_lock(relay->mutex);
+    while (!relay->stop || relay->pending.size > 0) {
+        if (relay->pending.size > 0)
+            show(relay);
+        else
+            pull_ready(relay);
+        if (relay->pending.size == 0)
+            mproc_condition_broadcast(relay->quiet);
+    }
+    if (relay->lost > 0)
+        show(relay);
+    mproc_mutex_unlock(relay->mutex);
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------------------------------- */
+
+int mproc_relay_open(mproc_relay_t *relay, mproc_stream_t **out_stream, mplat_handle_t *out_write) {
+    *out_stream = NULL;
+    *out_write = MPLAT_NO_HANDLE;
+    mproc_stream_t *stream = mproc_alloc_zero(1, sizeof *stream);
+    if (stream == NULL)
+        return mproc_fail_memory("a worker");
+    stream->relay = relay;
+    int err = mplat_capture_create(&stream->capture, out_write);
+    if (err == MPLAT_OK)
+        err = mplat_watch_add_capture(relay->watch, stream->capture, stream);
+    if (err != MPLAT_OK) {
+        err = mproc_fail_platform(err, "Cannot read the standard error of a worker");
+        mplat_handle_close(out_write);
+        mplat_capture_destroy(stream->capture);
+        mproc_free(stream);
+        return err;
+    }
+    mproc_mutex_lock(relay->mutex);
+    stream->next = relay->first;
+    relay->first = stream;
+    mproc_mutex_unlock(relay->mutex);
+    *out_stream = stream;
+    return MPROC_OK;
+}
+
+void mproc_stream_tail(mproc_stream_t *stream, char buf[MPROC_TAIL_SIZE + 1]) {
+    mproc_relay_t *relay = stream->relay;
+    mproc_mutex_lock(relay->mutex);
+    settle(stream);
+    mproc_tail_text(&stream->tail, buf);
+    mproc_mutex_unlock(relay->mutex);
+}
+
+void mproc_stream_leave(mproc_stream_t *stream) {
+    if (stream == NULL)
+        return;
+    mproc_relay_t *relay = stream->relay;
+    mproc_mutex_lock(relay->mutex);
+    settle(stream);
+    stream->left = true;
+    free_ended(relay);
+    mproc_mutex_unlock(relay->mutex);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------------------- */
+
+void mproc_relay_flush(mproc_relay_t *relay) {
+    if (relay == NULL)
+        return;
+    int64_t until = mplat_clock_ns() + PATIENCE_MS * NS_PER_MS;
+    mproc_mutex_lock(relay->mutex);
+    while ((relay->pending.size > 0 || relay->showing) && mplat_clock_ns() < until)
+        mproc_condition_wait(relay->quiet, relay->mutex, until - mplat_clock_ns());
+    mproc_mutex_unlock(relay->mutex);
+}
+
+static void stop(mproc_relay_t *relay) {
+    mproc_mutex_lock(relay->mutex);
+    for (mproc_stream_t *stream = relay->first; stream != NULL; stream = stream->next)
+        settle(stream);
+    atomic_store(&relay->until_ns, mplat_clock_ns() + PATIENCE_MS * NS_PER_MS);
+    relay->stop = true;
+    mproc_mutex_unlock(relay->mutex);
+    mplat_watch_wake(relay->watch);
+    mproc_thread_join(&relay->thread);
+}
+
+void mproc_relay_destroy(mproc_relay_t *relay) {
+    if (relay == NULL)
+        return;
+    if (relay->thread != NULL)
+        stop(relay);
+    while (relay->first != NULL) {
+        mproc_stream_t *stream = relay->first;
+        relay->first = stream->next;
+        free_stream(stream);
+    }
+    mproc_buffer_fini(&relay->pending);
+    mproc_condition_destroy(relay->quiet);
+    mproc_mutex_destroy(relay->mutex);
+    mplat_watch_destroy(relay->watch);
+    mplat_handle_close(&relay->screen);
+    mproc_free(relay);
+}
+
+static int open_screen(mproc_relay_t *relay) {
+    int err = mplat_stderr_open(&relay->screen);
+    if (err == MPLAT_OK || err == MPLAT_ENOTFOUND)
+        err = mplat_watch_create(&relay->watch);
+    return err == MPLAT_OK ? MPROC_OK : mproc_fail_platform(err, "Cannot show the standard error of workers");
+}
+
+int mproc_relay_create(mproc_relay_t **out_relay) {
+    *out_relay = NULL;
+    mproc_relay_t *relay = mproc_alloc_zero(1, sizeof *relay);
+    if (relay == NULL)
+        return mproc_fail_memory("a pool");
+    relay->screen = MPLAT_NO_HANDLE;
+    atomic_store(&relay->until_ns, INT64_MAX);
+    mproc_buffer_init(&relay->pending, NULL);
+    int err = open_screen(relay);
+    if (err == MPROC_OK)
+        err = mproc_mutex_create(&relay->mutex);
+    if (err == MPROC_OK)
+        err = mproc_condition_create(&relay->quiet);
+    if (err == MPROC_OK)
+        err = mproc_thread_create(serve, relay, STACK_SIZE, &relay->thread);
+    if (err != MPROC_OK) {
+        mproc_relay_destroy(relay);
+        return err;
+    }
+    *out_relay = relay;
+    return MPROC_OK;
+}

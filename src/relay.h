@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* relay.h: what the workers of a pool write to standard error: shown on ours, and the last lines of each kept. */
+#ifndef MPROC_SRC_RELAY_H
+#define MPROC_SRC_RELAY_H
+
+#include "platform/platform.h"
+#include "tail.h"
+
+/* A thread of its own passes on what comes, so that neither the pool nor its callers ever wait for the reader of our standard
+ * error. What that does not take for a second is dropped, and so is all that follows until it takes something again, which is
+ * then told there in a line: no worker waits for it longer. */
+typedef struct mproc_relay mproc_relay_t;
+
+/* The standard error of one worker, and of those it starts. */
+typedef struct mproc_stream mproc_stream_t;
+
+/* mproc_relay_create makes one, with its thread. A process without a standard error has one too. */
+int mproc_relay_create(mproc_relay_t **out_relay);
+
+/* mproc_relay_open makes the stream of a worker, and the end that is to be its standard error, which the caller closes once the
+ * worker has it. */
+int mproc_relay_open(mproc_relay_t *relay, mproc_stream_t **out_stream, mplat_handle_t *out_write);
+
+/* mproc_stream_tail gives the last lines, all that was written before this call included. Never waits. */
+void mproc_stream_tail(mproc_stream_t *stream, char buf[MPROC_TAIL_SIZE + 1]);
+
+/* mproc_stream_leave says that the worker is gone: the stream is no more the caller's. What was written is shown, also what
+ * others write who still have it, until the relay ends. NULL does nothing. */
+void mproc_stream_leave(mproc_stream_t *stream);
+
+/* mproc_relay_flush waits until all is shown that was read from streams, for a second at most. NULL does nothing. */
+void mproc_relay_flush(mproc_relay_t *relay);
+
+/* mproc_relay_destroy ends it after all streams were left, and after what they have was shown or a second has passed. NULL does
+ * nothing. */
+void mproc_relay_destroy(mproc_relay_t *relay);
+
+#endif

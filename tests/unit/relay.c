@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The relay of standard error on the scripted platform: what comes through streams, in every order, from whoever still has them,
+ * to a standard error that takes it, does not, or is not there. */
+#include "relay.h"
+
+#include "memory.h"
+#include "platform/fake/fake.h"
+#include "report.h"
+#include "test.h"
+#include "threads.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOWN_SIZE = 1 << 20 };
+
+static mproc_relay_t *relay;
+static char shown[SHOWN_SIZE];
+static size_t shown_size;
+static char tail[MPROC_TAIL_SIZE + 1];
+
+static void nothing(void *context) {
+    (void)context;
+}
+
+static void warm_up(void) {
+    mproc_thread_t *thread = NULL;
+    if (mproc_thread_create(nothing, NULL, 0, &thread) == MPROC_OK)
+        mproc_thread_join(&thread);
+    mproc_error_thread_fini();
+}
+TEST_WARM_UP(warm_up)
+
+static void begin(fake_stderr_t how) {
+    fake_reset();
+    fake_set_stderr(how);
+    shown_size = 0;
+    REQUIRE_OK(mproc_relay_create(&relay));
+}
+
+static void finish(void) {
+    mproc_relay_destroy(relay);
+    mproc_error_thread_fini();
+    CHECK_EQ_UINT(fake_open_count(), 0);
+    CHECK_EQ_UINT(mproc_memory_live(), 0);
+}
+
+/* Writes as a worker would: all of it, waiting for room. */
+static void say(mplat_handle_t end, const char *text) {
+    size_t size = strlen(text), done = 0;
+    while (size > 0) {
+        REQUIRE_OK(mplat_pipe_write(end, text, size, -1, &done));
+        text += done;
+        size -= done;
+    }
+}
+
+static const char *take_shown(void) {
+    shown_size += fake_stderr_take(shown + shown_size, sizeof shown - shown_size);
+    return shown;
+}
+
+static bool shows(void *text) {
+    return strstr(take_shown(), text) != NULL;
+}
+
+static mproc_stream_t *open_stream(mplat_handle_t *out_end) {
+    mproc_stream_t *stream = NULL;
+    REQUIRE_OK(mproc_relay_open(relay, &stream, out_end));
+    return stream;
+}
+
+static const char *tail_of(mproc_stream_t *stream) {
+    mproc_stream_tail(stream, tail);
+    return tail;
+}
+
+TEST(relay, shows_what_is_written_at_once) {
+    mplat_handle_t end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    say(end, "no line end");
+    CHECK(test_wait_until(shows, "no line end", 10000));
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, keeps_each_streams_last_lines) {
+    mplat_handle_t one, other;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *first = open_stream(&one), *second = open_stream(&other);
+    say(one, "one\n");
+    say(other, "other\n");
+    say(one, "more\n");
+    CHECK_EQ_STR(tail_of(first), "one\nmore\n");
+    CHECK_EQ_STR(tail_of(second), "other\n");
+    mplat_handle_close(&one);
+    CHECK_EQ_STR(tail_of(first), "one\nmore\n");
+    mplat_handle_close(&other);
+    mproc_stream_leave(first);
+    mproc_stream_leave(second);
+    finish();
+    CHECK_EQ_UINT(strlen(take_shown()), 15);
+}
+
+TEST(relay, shows_all_there_is_before_it_ends) {
+    static char text[50001];
+    mplat_handle_t end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    memset(text, 'x', sizeof text - 1);
+    say(end, text);
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+    CHECK_EQ_STR(take_shown(), text);
+}
+
+TEST(relay, flush_waits_until_all_is_shown) {
+    mplat_handle_t end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    say(end, "last words");
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    mproc_relay_flush(relay);
+    CHECK_EQ_STR(take_shown(), "last words");
+    mproc_relay_flush(NULL);
+    finish();
+}
+
+TEST(relay, a_flood_takes_turns_with_others) {
+    static char text[200001];
+    mplat_handle_t loud, quiet;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *first = open_stream(&loud), *second = open_stream(&quiet);
+    memset(text, 'x', sizeof text - 1);
+    say(quiet, "a word");
+    say(loud, text);
+    mplat_handle_close(&loud);
+    mplat_handle_close(&quiet);
+    CHECK_EQ_STR(tail_of(second), "a word");
+    mproc_stream_leave(first);
+    mproc_stream_leave(second);
+    finish();
+    CHECK_EQ_UINT(strlen(take_shown()), sizeof text - 1 + 6);
+}
+
+TEST(relay, shows_what_others_write_after_the_worker) {
+    mplat_handle_t end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    say(end, "the worker\n");
+    mproc_stream_leave(stream);
+    say(end, "one it left behind\n");
+    CHECK(test_wait_until(shows, "one it left behind\n", 10000));
+    mproc_relay_destroy(relay);
+    size_t size;
+    CHECK_ERR(mplat_pipe_write(end, "x", 1, 0, &size), MPLAT_ECLOSED);
+    mplat_handle_close(&end);
+    relay = NULL;
+    finish();
+}
+
+/* The clock jumps over the second that it waits. */
+TEST(relay, what_is_not_taken_for_a_second_is_dropped_and_told) {
+    static char text[200001];
+    mplat_handle_t end;
+    begin(FAKE_STDERR_STUCK);
+    mproc_stream_t *stream = open_stream(&end);
+    memset(text, 'x', sizeof text - 1);
+    say(end, text);
+    CHECK_EQ_UINT(strlen(tail_of(stream)), MPROC_TAIL_SIZE);
+    mproc_relay_flush(relay);
+    fake_set_stderr(FAKE_STDERR_TAKES);
+    fake_clock_advance(1000000000);
+    say(end, "again\n");
+    CHECK(test_wait_until(shows, "again\n", 10000));
+    CHECK_HAS_STR(take_shown(), "bytes that workers wrote here were dropped\n");
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, ends_although_nothing_is_taken) {
+    mplat_handle_t end;
+    begin(FAKE_STDERR_STUCK);
+    mproc_stream_t *stream = open_stream(&end);
+    say(end, "nobody reads this");
+    CHECK_EQ_STR(tail_of(stream), "nobody reads this");
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+    CHECK_EQ_STR(take_shown(), "");
+}
+
+TEST(relay, without_a_standard_error_keeps_the_lines) {
+    static char text[200001];
+    mplat_handle_t end;
+    begin(FAKE_STDERR_NONE);
+    mproc_stream_t *stream = open_stream(&end);
+    memset(text, 'x', sizeof text - 1);
+    say(end, text);
+    say(end, "\nend");
+    CHECK_EQ_STR(tail_of(stream), "end");
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, a_stream_that_cannot_be_read_ends) {
+    mplat_handle_t end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    fake_fail(FAKE_CAPTURE_READ, 1, MPLAT_ESYSTEM, 5);
+    say(end, "x");
+    CHECK_EQ_STR(tail_of(stream), "");
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, every_failure_of_its_start_leaves_nothing) {
+    static const fake_call_t calls[] = {FAKE_STDERR_OPEN, FAKE_WATCH_CREATE};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        fake_reset();
+        fake_fail(calls[i], 1, MPLAT_ENOHANDLES, 24);
+        CHECK_ERR(mproc_relay_create(&relay), MPROC_ESYSTEM);
+        CHECK(relay == NULL);
+        CHECK_HAS_STR(mproc_last_error()->message, "Cannot show the standard error of workers");
+        mproc_error_thread_fini();
+        CHECK_EQ_UINT(fake_open_count(), 0);
+        CHECK_EQ_UINT(mproc_memory_live(), 0);
+    }
+}
+
+TEST(relay, every_failure_of_a_stream_leaves_nothing) {
+    static const fake_call_t calls[] = {FAKE_CAPTURE_CREATE, FAKE_PIPE_CREATE, FAKE_WATCH_ADD_CAPTURE};
+    begin(FAKE_STDERR_TAKES);
+    size_t open = fake_open_count();
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        mproc_stream_t *stream = NULL;
+        mplat_handle_t end = 0;
+        fake_fail(calls[i], 1, MPLAT_ENOHANDLES, 24);
+        CHECK_ERR(mproc_relay_open(relay, &stream, &end), MPROC_ESYSTEM);
+        CHECK(stream == NULL && end == MPLAT_NO_HANDLE);
+        CHECK_EQ_UINT(fake_open_count(), open);
+    }
+    finish();
+}
+
+TEST(relay, without_memory_it_is_not_made) {
+    fake_reset();
+    int err = MPROC_ENOMEM;
+    for (unsigned nth = 1; err != MPROC_OK && nth < 50; nth++) {
+        mproc_memory_fail_at(nth);
+        err = mproc_relay_create(&relay);
+        mproc_memory_fail_at(0);
+        CHECK(err == MPROC_OK || relay == NULL);
+    }
+    REQUIRE(err == MPROC_OK);
+    finish();
+}
