@@ -5,6 +5,10 @@
 #include "launch.h"
 #include "memory.h"
 
+/* A task that overwrites its worker's channel may undo a wake-up. While there is work out nobody sleeps longer than this without
+ * a look. */
+#define LOOK_NS INT64_C(1000000000)
+
 #define DESTROY_NS INT64_C(2000000000) /* for killed workers to be gone */
 
 static void update_due(mproc_local_t *local) {
@@ -238,6 +242,7 @@ int mproc_local_create(const mproc_pool_options_t *options, const mproc_backend_
     local->events = events;
     local->context = context;
     local->options = *options;
+    local->look_every_ns = LOOK_NS;
     local->seed = options->seed;
     atomic_store(&local->due_ns, INT64_MAX);
     int err = make_plan(local);

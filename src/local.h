@@ -138,6 +138,7 @@ typedef struct mproc_local {
     _Atomic bool asleep;    /* that thread sleeps: bells must be armed ... */
     _Atomic bool deaf;      /* ... and it must be woken when there is work out, to look from time to time */
     _Atomic bool attention; /* a worker has ended, or something else makes a look at all slots due */
+    int64_t look_every_ns;  /* while there is work out, nobody sleeps longer without a look */
     int64_t look_ns;        /* when the thread in wait looks after slots in any case; 0: not set */
     _Atomic bool nudge;     /* nothing was heard for a while although there is work out */
     int starting;           /* slots that are */

@@ -7,10 +7,6 @@
 #define EVENTS 64
 #define FAR_AHEAD (UINT32_C(1) << 28) /* requests */
 
-/* A task that overwrites its worker's channel may undo a wake-up. While there is work out nobody sleeps longer than this without
- * a look. */
-#define LOOK_NS INT64_C(1000000000)
-
 /* has_begun: the oldest request has, and that is to be told. */
 static bool has_begun(const mproc_line_t *line) {
     uint32_t watched = atomic_load_explicit(&line->watched, memory_order_relaxed);
@@ -121,7 +117,7 @@ static int64_t next_look(mproc_local_t *local, bool busy) {
         return now; /* so that somebody polls */
     }
     if (local->look_ns == 0)
-        local->look_ns = now + LOOK_NS;
+        local->look_ns = now + local->look_every_ns;
     return local->look_ns < due ? local->look_ns : due;
 }
 
@@ -135,7 +131,7 @@ void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
         int64_t left = next - mplat_clock_ns();
         timeout_ns = nearest(timeout_ns, left < 0 ? 0 : left);
     }
-    atomic_store(&local->deaf, !busy && (timeout_ns < 0 || timeout_ns > LOOK_NS));
+    atomic_store(&local->deaf, !busy && (timeout_ns < 0 || timeout_ns > local->look_every_ns));
     /* No line is freed while this is set. */
     atomic_store(&local->waiting, 1);
     atomic_store(&local->asleep, true);
@@ -206,8 +202,8 @@ static void sleep_line(mproc_local_t *local, mproc_line_t *line, const _Atomic u
     _Atomic uint32_t *waits = &line->channel->parent_waits;
     uint32_t expected = atomic_fetch_or(waits, MPROC_WAIT_DIRECT) | MPROC_WAIT_DIRECT;
     /* Either the worker sees the bit after its response, or this sees the response. */
-    if (!may_go(line, done) &&
-        mplat_wake_wait(line->direct_wake, waits, expected, nearest(timeout_ns, LOOK_NS)) == MPLAT_ETIMEDOUT)
+    if (!may_go(line, done) && mplat_wake_wait(line->direct_wake, waits, expected,
+                                               nearest(timeout_ns, local->look_every_ns)) == MPLAT_ETIMEDOUT)
         atomic_store(&local->nudge, true);
     (void)atomic_fetch_and(waits, ~MPROC_WAIT_DIRECT);
 }

@@ -17,7 +17,12 @@ typedef struct frame {
     uint32_t reserved;
 } frame_t;
 
-enum { FIRST_CAPACITY = 4096, SENT_AT_ONCE = 4096, HANDLES_SIZE = MPLAT_LINK_HANDLES_MAX * sizeof(uint64_t) };
+enum {
+    FIRST_CAPACITY = 4096,
+    SENT_AT_ONCE = 4096,
+    LAST_BYTES_MS = 1000,
+    HANDLES_SIZE = MPLAT_LINK_HANDLES_MAX * sizeof(uint64_t)
+};
 
 /* ---- receiving --------------------------------------------------------------------------------------------------- */
 
@@ -82,6 +87,19 @@ static int look_at_frame(const mplat_link_t *link, frame_t *out_frame, size_t *o
     return 0;
 }
 
+static bool peer_has_ended(const mplat_link_t *link) {
+    return link->is_parent && link->peer != NULL && WaitForSingleObject(link->peer, 0) == WAIT_OBJECT_0;
+}
+
+/* What a child wrote last reaches a pending read by way of the thread that began it, perhaps after the child's end was
+ * seen. Then there is something to wait for in any case: those bytes, or the end of the pipe. */
+static int await_read(const mplat_link_t *link, mplat_deadline_t deadline) {
+    int err = mplat_wait_object(link->reading.hEvent, deadline);
+    if (err == MPLAT_ETIMEDOUT && peer_has_ended(link))
+        err = mplat_wait_object(link->reading.hEvent, mplat_deadline_in_ms(LAST_BYTES_MS));
+    return err;
+}
+
 /* fill reads until a whole frame is in the buffer. What was there before the end is still received. */
 static int fill(mplat_link_t *link, frame_t *out_frame, mplat_deadline_t deadline) {
     for (;;) {
@@ -103,7 +121,7 @@ static int fill(mplat_link_t *link, frame_t *out_frame, mplat_deadline_t deadlin
                 return err;
             start_read(link);
         }
-        err = mplat_wait_object(link->reading.hEvent, deadline);
+        err = await_read(link, deadline);
         if (err != 0)
             return err;
         if (link->read_pending)

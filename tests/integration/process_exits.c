@@ -29,6 +29,14 @@ MPROC_TASK(exits_never) {
     host_sleep_forever();
 }
 
+MPROC_TASK(exits_never_once_told) {
+    const char *path = NULL;
+    int err = mproc_call_args(call, "s", &path);
+    if (err == MPROC_OK && write_file(path, "ready\n") == 0)
+        host_sleep_forever();
+    return err;
+}
+
 /* Tells by a file that it no longer heeds SIGTERM. */
 MPROC_TASK(exits_deaf) {
     const char *path = NULL;
@@ -260,7 +268,11 @@ TEST(process_exit, interrupt_ends_one_that_does_not_catch_it) {
 }
 
 TEST(process_exit, somebody_elses_kill_is_told_from_ours) {
-    mproc_process_t *process = started(&(mproc_process_options_t){.target = &exits_never});
+    char path[1024];
+    test_temp_path("told", path, sizeof path);
+    mproc_process_t *process =
+        started(&(mproc_process_options_t){.target = &exits_never_once_told, .args = MPROC_ARGS(path)});
+    REQUIRE_EQ_STR(await_file(path), "ready\n");
     REQUIRE(host_kill(mproc_process_pid(process)));
     mproc_exit_t exit = exit_of(process);
     if (exit.signal != 0) {

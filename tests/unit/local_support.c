@@ -154,12 +154,16 @@ void rig_kill(rig_t *rig, int slot, int code) {
     mproc_slot_kill(((mproc_local_t *)rig->backend)->slots[slot], code);
 }
 
-static int64_t patience(void) {
+void rig_never_look(rig_t *rig) {
+    ((mproc_local_t *)rig->backend)->look_every_ns = INT64_C(3600000000000);
+}
+
+int64_t rig_patience_ms(void) {
     return PATIENCE_MS * test_time_scale();
 }
 
 void rig_until(rig_t *rig, const int *counter, int least) {
-    int64_t end = test_now_ms() + patience();
+    int64_t end = test_now_ms() + rig_patience_ms();
     while (*counter < least) {
         if (test_now_ms() > end)
             FAIL("waited too long: %d of %d; the last end: %s", *counter, least, rig->last_down.error.message);
@@ -172,7 +176,7 @@ void rig_until_done(rig_t *rig, job_t *job) {
 }
 
 void rig_until_all(rig_t *rig, job_t *jobs, size_t count) {
-    int64_t end = test_now_ms() + patience();
+    int64_t end = test_now_ms() + rig_patience_ms();
     for (size_t i = 0; i < count; i++) {
         while (atomic_load(&jobs[i].done) == 0) {
             if (test_now_ms() > end)

@@ -52,6 +52,12 @@ void rig_close(rig_t *rig);
 /* rig_turn waits for events, at most that long, and delivers them. */
 void rig_turn(rig_t *rig, int timeout_ms);
 
+/* rig_never_look leaves all to wake-ups: what is lost stays lost. */
+void rig_never_look(rig_t *rig);
+
+/* rig_patience_ms is how long something may take before it is taken for lost. */
+int64_t rig_patience_ms(void);
+
 /* rig_kill kills a worker, whatever it is in. */
 void rig_kill(rig_t *rig, int slot, int code);
 

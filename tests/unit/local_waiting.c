@@ -34,18 +34,19 @@ static void start(rig_t *rig, int workers, bool no_spin) {
     mproc_pool_options_t options = rig_options(workers);
     options.no_spin = no_spin;
     rig_open(rig, &options);
+    rig_never_look(rig);
     rig_until(rig, &rig->ups, workers);
 }
 
 /* As a caller does: nobody else is told. */
 static void apply(rig_t *rig, int slot, job_t *job) {
-    int64_t end = test_now_ms() + 20000 * test_time_scale();
+    int64_t end = test_now_ms() + rig_patience_ms();
     REQUIRE_OK(rig->ops->submit(rig->backend, slot, &job->work));
     rig->ops->flush(rig->backend, slot);
     while (atomic_load(&job->done) == 0) {
         if (test_now_ms() > end)
             FAIL("the reply is lost");
-        rig->ops->wait_slot(rig->backend, slot, &job->done, -1);
+        rig->ops->wait_slot(rig->backend, slot, &job->done, rig_patience_ms() * 1000000);
         rig->ops->poll(rig->backend);
     }
 }
@@ -53,15 +54,12 @@ static void apply(rig_t *rig, int slot, job_t *job) {
 static void check_applies(bool no_spin, int rounds) {
     rig_t rig;
     start(&rig, 2, no_spin);
-    int64_t before = test_now_ms();
     for (int i = 0; i < rounds; i++) {
         job_t job = job_call(&waiting_nothing, NULL, NULL, 0);
         apply(&rig, i % 2, &job);
         CHECK_EQ_UINT(job.succeeded, 1);
         job_free(&job);
     }
-    /* A lost wake-up costs a second, until somebody looks. */
-    CHECK(test_now_ms() - before < 900 + rounds * test_time_scale() || test_on_wine());
     rig_close(&rig);
 }
 
@@ -80,9 +78,7 @@ TEST(local_waiting, waits_keep_their_time) {
     job_send(&rig, 0, &job);
     int64_t before = test_now_ms();
     rig.ops->wait_slot(rig.backend, 0, &never, 50000000);
-    int64_t between = test_now_ms();
-    CHECK(between - before >= 40);
-    CHECK(between - before < 300 * test_time_scale());
+    CHECK(test_now_ms() - before >= 40);
     while (rig.ops->slot_ready(rig.backend, 0) == false)
         rig.ops->wait(rig.backend, 30000000);
     rig.ops->poll(rig.backend);
@@ -101,8 +97,8 @@ TEST(local_waiting, wake_ends_the_next_wait) {
     rig_turn(&rig, 0);
     int64_t before = test_now_ms();
     rig.ops->wake(rig.backend);
-    rig.ops->wait(rig.backend, INT64_C(10000000000));
-    CHECK(test_now_ms() - before < 5000);
+    rig.ops->wait(rig.backend, 2 * rig_patience_ms() * 1000000);
+    CHECK(test_now_ms() - before < rig_patience_ms()); /* else the wake-up is lost */
     rig_close(&rig);
 }
 
@@ -163,7 +159,6 @@ static void check_crowd(bool no_spin) {
     start(&rig, CALLERS, no_spin);
     REQUIRE_OK(mproc_mutex_create(&pool.mutex));
     REQUIRE_OK(mproc_thread_create(serve, &pool, 0, &server));
-    int64_t before = test_now_ms();
     for (int i = 0; i < CALLERS; i++) {
         callers[i] = (crowd_t){.rig = &rig, .mutex = pool.mutex, .slot = i, .rounds = rounds};
         REQUIRE_OK(mproc_thread_create(call_again_and_again, &callers[i], 0, &threads[i]));
@@ -172,7 +167,6 @@ static void check_crowd(bool no_spin) {
         mproc_thread_join(&threads[i]);
         CHECK_EQ_INT(atomic_load(&callers[i].finished), rounds);
     }
-    CHECK(test_now_ms() - before < 15000 * test_time_scale());
     atomic_store(&pool.end, true);
     rig.ops->wake(rig.backend);
     mproc_thread_join(&server);
@@ -208,7 +202,6 @@ TEST(local_waiting, wake_slot_ends_a_callers_sleep) {
     start(&rig, 1, true);
     job_t job = job_call(&waiting_sleep, MPROC_ARGS(INT64_C(3000)), NULL, 0);
     job_send(&rig, 0, &job);
-    int64_t before = test_now_ms();
     for (int i = 0; i < 200; i++) {
         sleeper_t sleeper = {.rig = &rig};
         mproc_thread_t *thread = NULL;
@@ -220,7 +213,6 @@ TEST(local_waiting, wake_slot_ends_a_callers_sleep) {
         mproc_thread_join(&thread);
         CHECK_EQ_INT(atomic_load(&sleeper.awake), 1);
     }
-    CHECK(test_now_ms() - before < 2500 * test_time_scale());
     job_free(&job);
     rig_close(&rig);
 }
@@ -274,6 +266,17 @@ TEST(local_waiting, workers_die_while_callers_wait) {
 
 /* ---- a long sleep ---------------------------------------------------------------------------------------------------------------------- */
 
+/* As the pool's thread does: it looks only when it is woken. */
+static void await_done(rig_t *rig, job_t *job) {
+    int64_t end = test_now_ms() + rig_patience_ms();
+    while (atomic_load(&job->done) == 0) {
+        if (test_now_ms() > end)
+            FAIL("the reply is lost");
+        rig->ops->wait(rig->backend, rig_patience_ms() * 1000000);
+        rig->ops->poll(rig->backend);
+    }
+}
+
 TEST(local_waiting, one_heed_hears_of_a_whole_batch) {
     enum { COUNT = 500 };
     static job_t jobs[COUNT];
@@ -285,12 +288,7 @@ TEST(local_waiting, one_heed_hears_of_a_whole_batch) {
             REQUIRE_OK(rig.ops->submit(rig.backend, 0, &jobs[i].work));
         }
         rig_flush(&rig, 0, &jobs[COUNT - 1]);
-        int64_t before = test_now_ms();
-        while (atomic_load(&jobs[COUNT - 1].done) == 0) {
-            rig.ops->wait(rig.backend, -1);
-            rig.ops->poll(rig.backend);
-        }
-        CHECK(test_now_ms() - before < 900 * test_time_scale());
+        await_done(&rig, &jobs[COUNT - 1]);
         for (int i = 0; i < COUNT; i++)
             CHECK_EQ_UINT(jobs[i].succeeded, 1);
         jobs_free(jobs, COUNT);
@@ -305,9 +303,9 @@ TEST(local_waiting, an_idle_worker_wakes_up_again_and_again) {
         job_t job = job_call(&waiting_pause, MPROC_ARGS((int64_t)(i % 40)), NULL, 0);
         for (int64_t end = mplat_clock_ns() + INT64_C(10000) * (i % 50); mplat_clock_ns() < end;)
             continue;
-        int64_t before = test_now_ms();
-        job_run(&rig, 0, &job);
-        CHECK(test_now_ms() - before < 90 * test_time_scale() || test_on_wine());
+        job_send(&rig, 0, &job);
+        await_done(&rig, &job);
+        CHECK_EQ_UINT(job.succeeded, 1);
         job_free(&job);
     }
     rig_close(&rig);

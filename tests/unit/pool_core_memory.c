@@ -3,6 +3,7 @@
 #include "backend_double.h"
 #include "memory.h"
 #include "test.h"
+#include "trace_file.h"
 
 #include <mproc/mproc.h>
 
@@ -11,8 +12,12 @@ MPROC_TASK(memory_task) {
     return MPROC_OK;
 }
 
+/* Pools, and the lock that the first trace of a program makes. */
 static void warm_up(void) {
+    mproc_trace_file_t *file = NULL;
+    int pool = 0;
     mproc_pool_destroy(double_pool(NULL, 1));
+    (void)mproc_trace_file_open("no/such/folder/trace.json", &file, &pool);
 }
 TEST_WARM_UP(warm_up)
 
