@@ -20,9 +20,9 @@ void mproc_call_init(mproc_call_t *call, const mproc_value_limits_t *limits, con
 }
 
 /* Forgets what is in the output. The runner's place takes a reservation and nothing else: no part of a value or a report
- * may be left there. */
+ * may be left there. Nor in the place of an item before this one, which the output still has when a runner has left begin out. */
 static void clear_output(mproc_call_t *call) {
-    if (call->place != NULL && call->output.data == call->place) {
+    if (call->place != NULL && (call->output.data == call->place || call->kind == MPROC_OUTCOME_NOTHING)) {
         call->output.data = NULL;
         call->output.capacity = 0;
     }
@@ -55,8 +55,8 @@ static void note_returned(mproc_call_t *call, int returned) {
 static void fail(mproc_call_t *call, int returned) {
     if (!call->noted || call->failure.error.code != returned)
         note_returned(call, returned);
-    call->kind = MPROC_OUTCOME_FAILED;
     clear_output(call);
+    call->kind = MPROC_OUTCOME_FAILED;
     if (mproc_report_encode(&call->failure.error, &call->output) != MPROC_OK)
         clear_output(call);
 }

@@ -70,6 +70,8 @@ static bool arm_bells(mproc_local_t *local) {
 }
 
 void mproc_line_arm(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *line) {
+    /* Either this sees that the pool's thread sleeps, or that thread sees what the caller has stored: what to heed, and work out. */
+    atomic_thread_fence(memory_order_seq_cst);
     if (!atomic_load(&local->asleep) || atomic_load(&slot->polling) > 0)
         return;
     if (atomic_load_explicit(&local->deaf, memory_order_relaxed) || arm_line(line))
@@ -135,7 +137,10 @@ void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
     /* No line is freed while this is set. */
     atomic_store(&local->waiting, 1);
     atomic_store(&local->asleep, true);
+    atomic_thread_fence(memory_order_seq_cst); /* as in mproc_line_arm */
     bool ready = arm_bells(local);
+    if (!busy && has_work_out(local)) /* since it was looked for, and nobody saw this thread sleep */
+        timeout_ns = nearest(timeout_ns, LOOK_NS);
     if (mplat_watch_wait(local->watch, ready ? 0 : timeout_ns, events, EVENTS, &count) != MPLAT_OK)
         count = 0;
     atomic_store(&local->asleep, false);

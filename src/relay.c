@@ -26,9 +26,9 @@
 struct mproc_stream {
     mproc_stream_t *next;
     mproc_relay_t *relay;
-    mplat_capture_t *capture;
-    bool ended; /* nobody writes any more: not watched */
-    bool left;  /* its worker is gone; freed when it has ended */
+    mplat_capture_t *capture; /* NULL once it has ended */
+    bool ended;               /* nobody writes any more, or it cannot be read */
+    bool left;                /* its worker is gone; freed when it has ended */
     mproc_tail_t tail;
 };
 
@@ -55,6 +55,7 @@ static void keep(mproc_relay_t *relay, const void *data, size_t size) {
         return;
     if (size > PENDING_MOST - relay->pending.size || !mproc_buffer_append(&relay->pending, data, size))
         relay->lost += size;
+    relay->pending.failed = false; /* there may be memory the next time */
 }
 
 /* pull reads what is there, so much at most: whoever still writes must not keep us. */
@@ -66,7 +67,10 @@ static void pull(mproc_stream_t *stream, size_t most) {
         if (err == MPLAT_ETIMEDOUT)
             return;
         if (err != MPLAT_OK) {
+            /* Closed at once: of one that only we cannot read any more the worker must not fill the rest, and wait. */
             mplat_watch_remove_capture(stream->relay->watch, stream->capture);
+            mplat_capture_destroy(stream->capture);
+            stream->capture = NULL;
             stream->ended = true;
         }
         mproc_tail_add(&stream->tail, bytes, size);

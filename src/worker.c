@@ -49,6 +49,20 @@ void mproc_worker_sleep(mproc_worker_t *worker, bool (*ready)(const mproc_worker
     atomic_store_explicit(sleeps, 0, memory_order_relaxed);
 }
 
+/* wake wakes the thread that sleeps at this slot; else the pool's, if it asked for that or in any case. */
+static void wake(mproc_worker_t *worker, bool in_any_case) {
+    _Atomic uint32_t *waits = &worker->channel->parent_waits;
+    uint32_t who = atomic_exchange_explicit(waits, 0, memory_order_seq_cst);
+    int err = MPLAT_OK;
+    if (who & MPROC_WAIT_DIRECT)
+        err = mplat_wake_signal(worker->direct_wake, waits);
+    else if (in_any_case || (who & MPROC_WAIT_BELL))
+        err = mplat_bell_ring(worker->bell);
+    /* A task has closed it: the end of this process is what the parent still hears, and then it finds the response. */
+    if (err != MPLAT_OK)
+        mplat_self_exit(EXIT_FAILURE);
+}
+
 /* notify_answer wakes nobody yet when only the pool's thread sleeps, and that for a later response. */
 static void notify_answer(mproc_worker_t *worker) {
     _Atomic uint32_t *waits = &worker->channel->parent_waits;
@@ -63,17 +77,12 @@ static void notify_answer(mproc_worker_t *worker) {
 void mproc_worker_notify(mproc_worker_t *worker) {
     _Atomic uint32_t *waits = &worker->channel->parent_waits;
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(waits, memory_order_relaxed) == 0)
-        return;
-    uint32_t who = atomic_exchange_explicit(waits, 0, memory_order_seq_cst);
-    int err = MPLAT_OK;
-    if (who & MPROC_WAIT_DIRECT)
-        err = mplat_wake_signal(worker->direct_wake, waits);
-    else if (who & MPROC_WAIT_BELL)
-        err = mplat_bell_ring(worker->bell);
-    /* A task has closed it: the end of this process is what the parent still hears, and then it finds the response. */
-    if (err != MPLAT_OK)
-        mplat_self_exit(EXIT_FAILURE);
+    if (atomic_load_explicit(waits, memory_order_relaxed) != 0)
+        wake(worker, false);
+}
+
+void mproc_worker_call_parent(mproc_worker_t *worker) {
+    wake(worker, true);
 }
 
 static bool may_go_on(const mproc_worker_t *worker) {

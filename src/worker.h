@@ -70,6 +70,10 @@ size_t mproc_worker_take_chunk(mproc_runner_t *runner, void **out_output);
 /* mproc_worker_notify wakes whoever of the parent sleeps; after a response's state is stored. */
 void mproc_worker_notify(mproc_worker_t *worker);
 
+/* mproc_worker_call_parent does so also when nobody has asked for it: a thread that slept at the slot may have taken the bell over,
+ * and left. */
+void mproc_worker_call_parent(mproc_worker_t *worker);
+
 /* mproc_worker_halt stands still between two items while the parent has halted the request in hand. */
 void mproc_worker_halt(mproc_worker_t *worker);
 

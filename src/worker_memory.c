@@ -103,7 +103,7 @@ static bool ask_segment(mproc_worker_t *worker, uint64_t size, mproc_worker_room
     atomic_store_explicit(&worker->channel->needs, ++worker->needs, memory_order_release);
     atomic_store_explicit(&response->state, mproc_channel_state(worker->number, MPROC_RESPONSE_NEED),
                           memory_order_release);
-    mproc_worker_notify(worker);
+    mproc_worker_call_parent(worker);
     mproc_worker_sleep(worker, need_answered);
     mproc_worker_read_link(worker);
     return use_segment(worker, worker->channel->need_segment, size, out_room);

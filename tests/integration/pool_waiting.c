@@ -260,6 +260,40 @@ TEST(pool_waiting, a_released_task_runs_to_its_end) {
     mproc_pool_destroy(pool);
 }
 
+MPROC_TASK(waiting_pause) {
+    (void)call;
+    host_sleep_ms(50);
+    return MPROC_OK;
+}
+
+/* Has a result too large for what a worker has at hand, and makes a file once there is room for it. */
+MPROC_TASK(waiting_large) {
+    enum { SIZE = 1 << 20 };
+    const char *after = NULL;
+    char *output = NULL;
+    int err = mproc_call_args(call, "s", &after);
+    if (err == MPROC_OK)
+        err = mproc_call_reserve(call, SIZE, (void **)&output);
+    if (err != MPROC_OK)
+        return err;
+    memset(output, 1, SIZE);
+    return make_file(after) == 0 ? MPROC_OK : mproc_call_fail(call, 1, "%s cannot be made", after);
+}
+
+/* The wait for the first task takes the worker's bell over; the second one, which nobody waits for, is heard nevertheless. */
+TEST(pool_waiting, a_large_result_gets_room_although_nobody_asks_for_it) {
+    gate_t after = gate_named("after");
+    mproc_pool_t *pool = pool_of(1);
+    mproc_result_t *large = NULL;
+    REQUIRE_OK(mproc_pool_apply(pool, &waiting_echo, MPROC_ARGS(1), NULL, NULL));
+    test_sleep_ms(1500); /* the pool's thread has seen that there is no work out: it does not look each second */
+    REQUIRE_OK(mproc_pool_apply(pool, &waiting_pause, NULL, NULL, NULL));
+    REQUIRE_OK(mproc_pool_apply_async(pool, &waiting_large, MPROC_ARGS((const char *)after.path), NULL, &large));
+    CHECK(test_wait_until(exists, after.path, 10000));
+    CHECK_OK(done(large));
+    end_pool(pool);
+}
+
 TEST(pool_waiting, terminate_makes_every_result_ready) {
     gate_t gate = gate_named("never");
     mproc_pool_t *pool = pool_of(1);

@@ -136,6 +136,23 @@ MPROC_TASK(chunk_square_devious) {
     return mproc_call_truncate(call, sizeof square);
 }
 
+/* Its square, after another result that it thought better of, and nothing behind that; a negative number fails. */
+MPROC_TASK(chunk_square_second_thoughts) {
+    int64_t number = input_number(call);
+    int64_t square = number * number;
+    void *place = NULL;
+    if (number < 0)
+        return mproc_call_fail(call, 5, "negative");
+    int err = number % 2 == 0 ? mproc_call_reserve(call, 3, &place) : mproc_call_return(call, true);
+    if (err == MPROC_OK && place != NULL)
+        memset(place, 0xff, 3);
+    if (err == MPROC_OK)
+        err = mproc_call_reserve(call, sizeof square, &place);
+    if (err == MPROC_OK)
+        memcpy(place, &square, sizeof square);
+    return err;
+}
+
 /* The second item returns the code that a function gave the first one, which went on nevertheless. */
 MPROC_TASK(chunk_borrow_code) {
     int64_t number = input_number(call);
@@ -250,6 +267,20 @@ TEST(local_chunks, a_task_takes_the_rest_of_a_chunk) {
 
 TEST(local_chunks, every_way_to_a_result_ends_in_its_place) {
     check_plain(&chunk_square_devious, COUNT);
+}
+
+TEST(local_chunks, what_an_item_thinks_better_of_is_not_in_the_place_of_the_one_before) {
+    rig_t rig;
+    int64_t items[2] = {4, -1}, results[2] = {0};
+    check_plain(&chunk_square_second_thoughts, COUNT);
+    rig_start(&rig, 1);
+    job_t job = job_array(&chunk_square_second_thoughts, items, 2, sizeof *items, results, sizeof *results);
+    job_run(&rig, 0, &job);
+    CHECK_EQ_UINT(job.succeeded, 1);
+    CHECK_EQ_INT(job.report.error.task_code, 5);
+    CHECK_EQ_INT(results[0], 16);
+    job_free(&job);
+    rig_close(&rig);
 }
 
 TEST(local_chunks, a_failure_that_an_item_got_over_is_not_the_next_ones) {

@@ -216,6 +216,25 @@ TEST(relay, a_stream_that_cannot_be_read_ends) {
     fake_fail(FAKE_CAPTURE_READ, 1, MPLAT_ESYSTEM, 5);
     say(end, "x");
     CHECK_EQ_STR(tail_of(stream), "");
+    size_t done = 0; /* and its worker does not wait for a reader that will not come */
+    CHECK_ERR(mplat_pipe_write(end, "x", 1, 0, &done), MPLAT_ECLOSED);
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, what_there_is_no_memory_for_is_lost_and_the_next_is_shown) {
+    mplat_handle_t end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    mproc_memory_fail_at(1);
+    say(end, "lost\n");
+    CHECK_HAS_STR(tail_of(stream), "lost");
+    CHECK_EQ_UINT(mproc_memory_pending(), 0);
+    mproc_memory_fail_at(0);
+    say(end, "shown\n");
+    CHECK(test_wait_until(shows, "shown", 10000));
+    CHECK_HAS_STR(take_shown(), "5 bytes that workers wrote here were dropped");
     mplat_handle_close(&end);
     mproc_stream_leave(stream);
     finish();
