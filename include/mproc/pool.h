@@ -74,7 +74,7 @@ typedef struct mproc_pool_options {
     bool no_spin;              /* never wait by polling: slower answers, no processor time while waiting */
     /* Tell on standard error how far each map is, with rate, time left and failures: on a terminal a bar as wide as there is
      * room for, ten times a second; elsewhere a line a second. The last line of a map is written before its callback is called
-     * and its waiters go on. */
+     * and its waiters go on. The pool does not wait for a terminal that somebody has stopped: what it does not take is dropped. */
     bool progress;
     /* Workers write to this process's standard error themselves, see above. */
     bool no_stderr_tail;
