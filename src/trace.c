@@ -283,10 +283,14 @@ void mproc_trace_count(mproc_pool_t *pool) {
         return;
     int64_t now = mplat_clock_ns();
     trace->items = items;
-    if (now - trace->noted_ns >= COUNT_EVERY_NS)
+    if (now - trace->noted_ns >= COUNT_EVERY_NS) {
         write_count(pool, now);
-    else
-        trace->late_ns = now;
+        return;
+    }
+    bool later = trace->late_ns == 0; /* perhaps nothing else comes that is to be written */
+    trace->late_ns = now;
+    if (later)
+        set_flush_timer(pool, trace);
 }
 
 void mproc_trace_flush(mproc_pool_t *pool) {
