@@ -30,7 +30,8 @@ MPROC_API void mproc_fini(void);
  * marker. In a child a write to a pipe or socket that nobody reads fails from here on, where a POSIX system would by
  * default end the process by SIGPIPE: an empty handler is set, unless the program has its own; programs that a task
  * starts by exec do not inherit it. It stands here, in the program's own code, so that exit handlers and flushes are
- * those of the program's C library. */
+ * those of the program's C library. Not for a program with the set-user-ID bit: whoever starts one can pretend to be its
+ * parent, and choose its task. */
 static inline int mproc_init(int *argc, char ***argv) {
     bool child = false;
     int err = mproc_init_begin(MPROC_VERSION_NUMBER, &child);
