@@ -64,14 +64,15 @@ static void add_time(mproc_text_t *text, const char *name, int64_t ns) {
     mproc_text_print(text, ",\"%s\":%" PRId64 ".%03d", name, ns / 1000, (int)(ns % 1000));
 }
 
-static int row(const mproc_trace_t *trace, int slot) {
-    return (trace->pool - 1) * ROWS_A_POOL + slot + 1;
+/* Wider than an int: a program may make and destroy pools for weeks. */
+static int64_t row(const mproc_trace_t *trace, int slot) {
+    return (int64_t)(trace->pool - 1) * ROWS_A_POOL + slot + 1;
 }
 
 /* begin starts an event of a kind that Chrome's format names by a letter. */
-static void begin(mproc_text_t *text, trace_event_t event, char kind, int row_number) {
+static void begin(mproc_text_t *text, trace_event_t event, char kind, int64_t row_number) {
     mproc_text_init(text, event, EVENT_SIZE);
-    mproc_text_print(text, "{\"ph\":\"%c\",\"pid\":%" PRId64 ",\"tid\":%d", kind, mplat_self_pid(), row_number);
+    mproc_text_print(text, "{\"ph\":\"%c\",\"pid\":%" PRId64 ",\"tid\":%" PRId64, kind, mplat_self_pid(), row_number);
 }
 
 static void set_flush_timer(mproc_pool_t *pool, mproc_trace_t *trace) {
@@ -114,7 +115,7 @@ static void name_rows(mproc_pool_t *pool, int slot) {
     trace_event_t event;
     mproc_text_t text;
     for (; trace->named <= slot; trace->named++) {
-        int number = row(trace, trace->named);
+        int64_t number = row(trace, trace->named);
         begin(&text, event, 'M', number);
         mproc_text_add_string(&text, ",\"name\":\"thread_name\",\"args\":{\"name\":\"");
         if (trace->pool > 1)
@@ -122,7 +123,7 @@ static void name_rows(mproc_pool_t *pool, int slot) {
         mproc_text_print(&text, "worker %d\"}}", trace->named);
         end(pool, &text);
         begin(&text, event, 'M', number);
-        mproc_text_print(&text, ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%d}}", number);
+        mproc_text_print(&text, ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%" PRId64 "}}", number);
         end(pool, &text);
     }
 }
