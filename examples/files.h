@@ -18,8 +18,8 @@ typedef struct file_list {
     size_t count, capacity;
 } file_list_t;
 
-/* Adds a file, or all files below a folder whose names end with suffix (NULL: all of them); links below it are not followed.
- * False when the path cannot be read or memory is short. */
+/* Adds a file, or all files below a folder whose names end with suffix (NULL: all of them); links below it are not followed,
+ * and what cannot be read below it is left out. False when the path itself cannot be read. */
 bool files_add(file_list_t *list, const char *path, const char *suffix);
 
 /* Adds the C headers, the documentation and the licence texts of this machine, as far as it has any. */

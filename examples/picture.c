@@ -63,8 +63,10 @@ static int write_picture(const char *path, const unsigned char *pixels, size_t w
 static int render(size_t width, size_t height, unsigned char *pixels) {
     mproc_pool_t *pool = NULL;
     geometry_t *rows = malloc(height * sizeof *rows);
-    if (rows == NULL)
+    if (rows == NULL) {
+        fprintf(stderr, "picture: no memory for its rows\n");
         return MPROC_ENOMEM;
+    }
     for (size_t i = 0; i < height; i++)
         rows[i] = (geometry_t){(int64_t)i, (int64_t)width, (int64_t)height};
     int err = mproc_pool_create(&(mproc_pool_options_t){.progress = true}, &pool);
@@ -84,11 +86,13 @@ int main(int argc, char **argv) {
         return EXIT_FAILURE;
     const char *path = argc > 1 ? argv[1] : "picture.ppm";
     long width = argc > 3 ? strtol(argv[2], NULL, 10) : 1920, height = argc > 3 ? strtol(argv[3], NULL, 10) : 1080;
-    if (width < 1 || height < 1 || width > 100000 || height > 100000) {
+    if (argc == 3 || argc > 4 || width < 1 || height < 1 || width > 100000 || height > 100000) {
         fprintf(stderr, "usage: picture [FILE [WIDTH HEIGHT]]\n");
         return EXIT_FAILURE;
     }
     unsigned char *pixels = calloc((size_t)height, 3 * (size_t)width);
+    if (pixels == NULL)
+        fprintf(stderr, "picture: no memory for %ld x %ld pixels\n", width, height);
     int err = pixels == NULL ? MPROC_ENOMEM : render((size_t)width, (size_t)height, pixels);
     if (err == MPROC_OK && (err = write_picture(path, pixels, (size_t)width, (size_t)height)) != MPROC_OK)
         fprintf(stderr, "picture: cannot write %s\n", path);

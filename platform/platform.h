@@ -178,15 +178,16 @@ typedef struct mplat_link mplat_link_t;
 #define MPLAT_LINK_HANDLES_MAX 8     /* handles with one message */
 
 /* mplat_link_send sends one message with copies of handles (the caller keeps its own). A message up to 4 KiB to a peer
- * that has read all others never blocks. MPLAT_ECLOSED when the peer is gone, MPLAT_ETIMEDOUT when it does not read. Where a
- * part of it may have gone out nothing can follow: from then on every send is MPLAT_ESTATE, or MPLAT_ECLOSED if that was why. On Windows handles go from parent to child only
- * (MPLAT_ENOTSUP otherwise). */
+ * that has read all others never blocks. MPLAT_ECLOSED when the peer is gone, MPLAT_ETIMEDOUT when it does not read.
+ * Where a part of it may have gone out nothing can follow: from then on every send is MPLAT_ESTATE, or MPLAT_ECLOSED if
+ * that was why. On Windows handles go from parent to child only (MPLAT_ENOTSUP otherwise). */
 int mplat_link_send(mplat_link_t *link, const void *data, size_t size, const mplat_handle_t *handles,
                     size_t handle_count, int64_t timeout_ms);
 
-/* mplat_link_receive takes the next message. *out_size is its length; MPLAT_ETOOBIG, and the message is dropped, when it
- * is above size; MPLAT_ENOHANDLES, and it is dropped, when this process has no room for its handles. handles has room for MPLAT_LINK_HANDLES_MAX; those received belong to the caller. Pass NULL where none
- * is wanted: any that come are closed. MPLAT_EMALFORMED for a damaged frame: the link is of no more use. */
+/* mplat_link_receive takes the next message. *out_size is its length; MPLAT_ETOOBIG, and the message is dropped, when
+ * it is above size; MPLAT_ENOHANDLES, and it is dropped, when this process has no room for its handles. handles has
+ * room for MPLAT_LINK_HANDLES_MAX; those received belong to the caller. Pass NULL where none is wanted: any that come
+ * are closed. MPLAT_EMALFORMED for a damaged frame: the link is of no more use. */
 int mplat_link_receive(mplat_link_t *link, void *buf, size_t size, size_t *out_size, mplat_handle_t *handles,
                        size_t *out_handle_count, int64_t timeout_ms);
 

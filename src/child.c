@@ -153,10 +153,11 @@ static int run_process(const mproc_task_t *task) {
     bool failed = outcome.kind == MPROC_OUTCOME_FAILED;
     if (failed)
         print_failure(mproc_call_failure(&call));
-    if (failed && outcome.size > MPROC_REPORT_SIZE_MAX)
+    bool too_long = failed && outcome.size > MPROC_REPORT_SIZE_MAX;
+    bool wanted = failed || bootstrap->result;
+    /* Nobody waits for many messages when no result is wanted. */
+    if (too_long || (wanted && !mproc_child_send_outcome(child.link, &outcome, &room, bootstrap->result)))
         send_report(mproc_call_failure(&call));
-    else if ((failed || bootstrap->result) && !mproc_child_send_outcome(child.link, &outcome, &room, bootstrap->result))
-        send_report(mproc_call_failure(&call)); /* nobody waits for many messages when no result is wanted */
     mproc_call_fini(&call);
     mproc_child_room_fini(&room);
     return failed ? CODE_FAILED : CODE_DONE;

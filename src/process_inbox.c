@@ -77,6 +77,7 @@ void mproc_inbox_take(mproc_inbox_t *inbox, const void *data, size_t size, mplat
                       size_t handle_count) {
     mproc_message_header_t header = {0};
     const unsigned char *bytes = data;
+    bool first = !inbox->begun;
     inbox->begun = true;
     if (inbox->malformed || size < sizeof header) {
         inbox->malformed = true;
@@ -92,8 +93,8 @@ void mproc_inbox_take(mproc_inbox_t *inbox, const void *data, size_t size, mplat
         take_part(inbox, bytes, size);
     else if (header.type == MPROC_MESSAGE_CRASH && plain)
         take_crash(inbox, bytes, size);
-    else if (header.type != MPROC_MESSAGE_BEGUN || !plain || size > 0)
-        inbox->malformed = true;
+    else if (header.type != MPROC_MESSAGE_BEGUN || !plain || size > 0 || !first)
+        inbox->malformed = true; /* also who begins again and again: there must be an end to what a child sends */
 
 done:
     for (size_t i = 0; i < handle_count; i++)

@@ -5,19 +5,27 @@
 #include "core_map.h"
 #include "memory.h"
 #include "platform/platform.h"
+#include "report.h"
 #include "text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CELLS_MOST 40
 #define CELLS_LEAST 6 /* with fewer there is no bar */
 #define LINE_MOST 400
 #define BAR_EVERY_NS (100 * MPROC_NS_PER_MS)
 #define LINE_EVERY_NS (1000 * MPROC_NS_PER_MS)
+#define PATIENCE_MS 500 /* with a standard error that takes nothing, once: the pool's lock is held meanwhile ... */
+#define STUCK_MS 10     /* ... and with each later try, until it takes something again */
+#define AGAIN_NS (1000 * MPROC_NS_PER_MS) /* from one try to the next */
 
 struct mproc_progress_bar {
     mproc_timer_t timer;
+    mplat_handle_t screen; /* MPLAT_NO_HANDLE: we have no standard error */
+    bool stuck;            /* it took nothing the last time ... */
+    int64_t again_ns;      /* ... and is tried again then */
     bool terminal;
     size_t maps;     /* that are not done */
     int64_t next_ns; /* when to draw again */
@@ -30,6 +38,12 @@ int mproc_progress_create(mproc_pool_t *pool) {
         mproc_free(bar);
         return mproc_fail_memory("a progress bar");
     }
+    int err = mplat_stderr_open(&bar->screen);
+    if (err != MPLAT_OK && err != MPLAT_ENOTFOUND) {
+        mproc_timers_release(&pool->timers, 1);
+        mproc_free(bar);
+        return mproc_fail_platform(err, "Cannot tell on standard error how far maps are");
+    }
     bar->timer.kind = MPROC_TIMER_PROGRESS;
     bar->terminal = mplat_is_terminal(2);
     pool->progress = bar;
@@ -37,6 +51,9 @@ int mproc_progress_create(mproc_pool_t *pool) {
 }
 
 void mproc_progress_destroy(mproc_progress_bar_t *bar) {
+    if (bar == NULL)
+        return;
+    mplat_handle_close(&bar->screen);
     mproc_free(bar);
 }
 
@@ -103,6 +120,22 @@ static size_t write_line(char line[LINE_MOST], bool bar, size_t columns, const m
     return size;
 }
 
+/* A terminal that somebody has stopped must not stop the pool: what it does not take is dropped. */
+static void write_out(mproc_progress_bar_t *bar, const char *output, size_t size) {
+    int64_t timeout_ms = bar->stuck ? STUCK_MS : PATIENCE_MS;
+    if (bar->screen == MPLAT_NO_HANDLE || (bar->stuck && mplat_clock_ns() < bar->again_ns))
+        return;
+    bar->stuck = false;
+    while (size > 0 && !bar->stuck) {
+        size_t done = 0;
+        bar->stuck = mplat_stderr_write(bar->screen, output, size, timeout_ms, &done) != MPLAT_OK || done == 0;
+        output += done;
+        size -= done;
+    }
+    if (bar->stuck)
+        bar->again_ns = mplat_clock_ns() + AGAIN_NS;
+}
+
 /* On a terminal each drawing covers the one before; its last stays, on a line of its own. The last column stays free: a
  * character there moves some terminals on to the next line. */
 static void draw(mproc_progress_bar_t *bar, const mproc_map_t *map, bool last, int64_t now_ns) {
@@ -115,8 +148,7 @@ static void draw(mproc_progress_bar_t *bar, const mproc_map_t *map, bool last, i
     (void)snprintf(output, sizeof output, "%s%s%*s%s", bar->terminal ? "\r" : "", line, pad, "",
                    last || !bar->terminal ? "\n" : "");
     bar->width = bar->terminal && !last ? width : 0;
-    (void)fputs(output, stderr);
-    (void)fflush(stderr);
+    write_out(bar, output, strlen(output));
 }
 
 void mproc_progress_begin(mproc_pool_t *pool, mproc_map_t *map) {

@@ -57,19 +57,22 @@ static void add_string(mproc_text_t *text, const char *string, size_t most) {
     mproc_text_add(text, "\"", 1);
 }
 
-/* Times are of the system's clock, so that the files of several programs fit together. */
-static double microseconds(int64_t ns) {
-    return (double)ns / 1000.0;
+/* Microseconds of the system's clock, so that the files of several programs fit together. Not printed by "%f", which writes the
+ * decimal point of the program's locale: that may be a comma. */
+static void add_time(mproc_text_t *text, const char *name, int64_t ns) {
+    ns = ns > 0 ? ns : 0;
+    mproc_text_print(text, ",\"%s\":%" PRId64 ".%03d", name, ns / 1000, (int)(ns % 1000));
 }
 
-static int row(const mproc_trace_t *trace, int slot) {
-    return (trace->pool - 1) * ROWS_A_POOL + slot + 1;
+/* Wider than an int: a program may make and destroy pools for weeks. */
+static int64_t row(const mproc_trace_t *trace, int slot) {
+    return (int64_t)(trace->pool - 1) * ROWS_A_POOL + slot + 1;
 }
 
 /* begin starts an event of a kind that Chrome's format names by a letter. */
-static void begin(mproc_text_t *text, trace_event_t event, char kind, int row_number) {
+static void begin(mproc_text_t *text, trace_event_t event, char kind, int64_t row_number) {
     mproc_text_init(text, event, EVENT_SIZE);
-    mproc_text_print(text, "{\"ph\":\"%c\",\"pid\":%" PRId64 ",\"tid\":%d", kind, mplat_self_pid(), row_number);
+    mproc_text_print(text, "{\"ph\":\"%c\",\"pid\":%" PRId64 ",\"tid\":%" PRId64, kind, mplat_self_pid(), row_number);
 }
 
 static void set_flush_timer(mproc_pool_t *pool, mproc_trace_t *trace) {
@@ -112,7 +115,7 @@ static void name_rows(mproc_pool_t *pool, int slot) {
     trace_event_t event;
     mproc_text_t text;
     for (; trace->named <= slot; trace->named++) {
-        int number = row(trace, trace->named);
+        int64_t number = row(trace, trace->named);
         begin(&text, event, 'M', number);
         mproc_text_add_string(&text, ",\"name\":\"thread_name\",\"args\":{\"name\":\"");
         if (trace->pool > 1)
@@ -120,7 +123,7 @@ static void name_rows(mproc_pool_t *pool, int slot) {
         mproc_text_print(&text, "worker %d\"}}", trace->named);
         end(pool, &text);
         begin(&text, event, 'M', number);
-        mproc_text_print(&text, ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%d}}", number);
+        mproc_text_print(&text, ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%" PRId64 "}}", number);
         end(pool, &text);
     }
 }
@@ -180,8 +183,8 @@ static void begin_mark(mproc_pool_t *pool, mproc_text_t *text, trace_event_t eve
                        int64_t pid) {
     name_rows(pool, slot);
     begin(text, event, 'i', row(pool->trace, slot));
-    mproc_text_print(text, ",\"s\":\"t\",\"ts\":%.3f,\"name\":\"%s\",\"cat\":\"worker\",\"args\":{\"pid\":%" PRId64,
-                     microseconds(mplat_clock_ns()), name, pid);
+    add_time(text, "ts", mplat_clock_ns());
+    mproc_text_print(text, ",\"s\":\"t\",\"name\":\"%s\",\"cat\":\"worker\",\"args\":{\"pid\":%" PRId64, name, pid);
 }
 
 void mproc_trace_slot_up(mproc_pool_t *pool, int slot, int64_t pid) {
@@ -237,7 +240,9 @@ void mproc_trace_work(mproc_pool_t *pool, const mproc_lane_t *lane, const mproc_
     took = took < now - begun ? took : now - begun;
     const char *outcome = outcome_of(reply);
     begin(&text, event, 'X', row(pool->trace, lane->index));
-    mproc_text_print(&text, ",\"ts\":%.3f,\"dur\":%.3f,\"name\":", microseconds(begun), microseconds(took));
+    add_time(&text, "ts", begun);
+    add_time(&text, "dur", took);
+    mproc_text_add_string(&text, ",\"name\":");
     add_string(&text, work->task->name, TEXT_MOST);
     mproc_text_print(&text, ",\"cat\":\"%s\"%s", outcome, reply->failed > 0 ? ",\"cname\":\"terrible\"" : "");
     mproc_text_print(&text,
@@ -261,7 +266,8 @@ static void write_count(mproc_pool_t *pool, int64_t at_ns) {
     trace->noted_ns = at_ns;
     trace->late_ns = 0;
     begin(&text, event, 'C', row(trace, 0));
-    mproc_text_print(&text, ",\"ts\":%.3f,\"name\":\"", microseconds(at_ns));
+    add_time(&text, "ts", at_ns);
+    mproc_text_add_string(&text, ",\"name\":\"");
     if (trace->pool > 1)
         mproc_text_print(&text, "pool %d ", trace->pool);
     mproc_text_print(&text, "items not done\",\"args\":{\"items\":%" PRIu64 "}}", trace->items);
@@ -278,10 +284,14 @@ void mproc_trace_count(mproc_pool_t *pool) {
         return;
     int64_t now = mplat_clock_ns();
     trace->items = items;
-    if (now - trace->noted_ns >= COUNT_EVERY_NS)
+    if (now - trace->noted_ns >= COUNT_EVERY_NS) {
         write_count(pool, now);
-    else
-        trace->late_ns = now;
+        return;
+    }
+    bool later = trace->late_ns == 0; /* perhaps nothing else comes that is to be written */
+    trace->late_ns = now;
+    if (later)
+        set_flush_timer(pool, trace);
 }
 
 void mproc_trace_flush(mproc_pool_t *pool) {

@@ -37,7 +37,7 @@ typedef enum mproc_pool_event_kind {
 
 typedef struct mproc_pool_event {
     mproc_pool_event_kind_t kind;
-    int worker; /* 0 up to the number of workers; a replacement has a new one */
+    int worker; /* 0 up to the number of workers, less one; a replacement has that of the one before it */
     int64_t pid;
     const mproc_error_t *error; /* valid during the call */
 } mproc_pool_event_t;
@@ -74,7 +74,7 @@ typedef struct mproc_pool_options {
     bool no_spin;              /* never wait by polling: slower answers, no processor time while waiting */
     /* Tell on standard error how far each map is, with rate, time left and failures: on a terminal a bar as wide as there is
      * room for, ten times a second; elsewhere a line a second. The last line of a map is written before its callback is called
-     * and its waiters go on. */
+     * and its waiters go on. The pool does not wait for a terminal that somebody has stopped: what it does not take is dropped. */
     bool progress;
     /* Workers write to this process's standard error themselves, see above. */
     bool no_stderr_tail;
@@ -111,9 +111,8 @@ MPROC_API int mproc_pool_close(mproc_pool_t *pool);
 /* Stops at once: running tasks are killed, they and all that waits fail with MPROC_ECANCELLED. Needs no worker's help. */
 MPROC_API int mproc_pool_terminate(mproc_pool_t *pool);
 
-/* Waits until all workers of a closed or terminated pool have ended and every callback was called. An iterator holds a closed pool
- * until it is read to its end or destroyed. MPROC_ETIMEDOUT;
- * MPROC_ESTATE on a pool that is neither, and in a callback. */
+/* Waits until all workers of a closed or terminated pool have ended and every callback was called. An iterator holds a closed
+ * pool until it is read to its end or destroyed. MPROC_ETIMEDOUT; MPROC_ESTATE on a pool that is neither, and in a callback. */
 MPROC_API int mproc_pool_join(mproc_pool_t *pool, int64_t timeout_ms);
 
 /* Terminates, joins and frees. In a callback it terminates, and the pool frees itself after the callback. Results that are

@@ -144,9 +144,9 @@ MPROC_API int mproc_process_exitcode(mproc_process_t *process, int64_t *out_exit
 MPROC_API const mproc_error_t *mproc_process_error(mproc_process_t *process);
 
 /* Waits for the end and gives the value the target returned; it belongs to the process until destroy. NIL when it returned
- * none. MPROC_ETIMEDOUT; MPROC_ESPAWN as join; MPROC_ETASK when the target failed, MPROC_EDIED when it died (mproc_last_error has the report);
- * MPROC_ESTATE when options.result was not set; MPROC_ETYPE when the target returned raw bytes; MPROC_ETOOBIG when the result is
- * above a limit of options.values. */
+ * none. MPROC_ETIMEDOUT; MPROC_ESPAWN as join; MPROC_ETASK when the target failed, MPROC_EDIED when it died (mproc_last_error
+ * has the report); MPROC_ESTATE when options.result was not set; MPROC_ETYPE when the target returned raw bytes; MPROC_ETOOBIG
+ * when the result is above a limit of options.values. */
 MPROC_API int mproc_process_result(mproc_process_t *process, int64_t timeout_ms, const mproc_value_t **out_value);
 
 /* The same for a raw result, made with mproc_call_reserve. MPROC_ETYPE when the target returned a value; MPROC_ETOOBIG above

@@ -22,14 +22,16 @@ MPROC_API int mproc_child_main(void);
 MPROC_API void mproc_fini(void);
 
 /* Starts the library: the first statement of main. In a child that mproc started, which is this very program once more
- * with the one argument --mproc-child, it does the child's work and never returns. Elsewhere it checks the registered tasks and arranges that at exit daemons are terminated and other
- * children joined. A process or pool cannot be made without it. argc and argv are main's own, unchanged so far; they
- * may be NULL. A second call does nothing. Call it from one thread, before others are made. Errors: MPROC_EVERSION
- * when library and headers differ in their minor version, MPROC_EINVAL when two tasks have one name, MPROC_EMALFORMED
- * when the environment carries a forged start marker. In a child a write to a pipe or socket that nobody reads fails
- * from here on, where a POSIX system would by default end the process by SIGPIPE: an empty handler is set, unless the
- * program has its own; programs that a task starts by exec do not inherit it. It stands here, in the program's own
- * code, so that exit handlers and flushes are those of the program's C library. */
+ * with the one argument --mproc-child, it does the child's work and never returns. Elsewhere it checks the registered
+ * tasks and arranges that at exit daemons are terminated and other children joined. A process or pool cannot be made
+ * without it. argc and argv are main's own, unchanged so far; they may be NULL. A second call does nothing. Call it
+ * from one thread, before others are made. Errors: MPROC_EVERSION when library and headers differ in their minor
+ * version, MPROC_EINVAL when two tasks have one name, MPROC_EMALFORMED when the environment carries a forged start
+ * marker. In a child a write to a pipe or socket that nobody reads fails from here on, where a POSIX system would by
+ * default end the process by SIGPIPE: an empty handler is set, unless the program has its own; programs that a task
+ * starts by exec do not inherit it. It stands here, in the program's own code, so that exit handlers and flushes are
+ * those of the program's C library. Not for a program with the set-user-ID bit: whoever starts one can pretend to be its
+ * parent, and choose its task. */
 static inline int mproc_init(int *argc, char ***argv) {
     bool child = false;
     int err = mproc_init_begin(MPROC_VERSION_NUMBER, &child);

@@ -37,8 +37,8 @@ MPROC_TASK(number) {
 
 /* ---- in the child ------------------------------------------------------------------------------------------------------------ */
 
-enum { PLAIN, SILENT, FAILING, SLOW, LONG_NAME, PULLED, TWO_MAPS, EMPTY, CALLBACK, INLINE, RATHER_SLOW };
-enum { ITEMS = 20 };
+enum { PLAIN, SILENT, FAILING, SLOW, LONG_NAME, PULLED, TWO_MAPS, EMPTY, CALLBACK, INLINE, RATHER_SLOW, STUCK };
+enum { ITEMS = 20, MANY_MAPS = 5000 };
 
 static int pull(void *context, int64_t index, mproc_args_t *out_args) {
     static mproc_arg_t arg;
@@ -66,6 +66,14 @@ static int run_twice(mproc_pool_t *pool, const int64_t *items) {
     return err;
 }
 
+/* Tells more than a pipe holds. */
+static int run_many(mproc_pool_t *pool, const int64_t *items) {
+    int err = MPROC_OK;
+    for (int i = 0; err == MPROC_OK && i < MANY_MAPS; i++)
+        err = mproc_pool_map(pool, &item, MPROC_ARRAY(items, 0), MPROC_KEEP, NULL);
+    return err;
+}
+
 static int run(mproc_pool_t *pool, int kind) {
     int64_t items[ITEMS] = {0};
     mproc_task_options_t options = {.chunk = 1, .callback = kind == CALLBACK ? say_called : NULL};
@@ -77,6 +85,8 @@ static int run(mproc_pool_t *pool, int kind) {
         return mproc_pool_map(pool, &number, MPROC_PULL(pull, NULL), MPROC_KEEP, &options);
     if (kind == TWO_MAPS)
         return run_twice(pool, items);
+    if (kind == STUCK)
+        return run_many(pool, items);
     const mproc_task_t *task = kind == LONG_NAME ? &a_task_whose_name_is_longer_than_many_a_terminal_is_wide : &item;
     return mproc_pool_map(pool, task, MPROC_ARRAY(items, kind == EMPTY ? 0 : ITEMS), MPROC_KEEP, &options);
 }
@@ -90,7 +100,8 @@ MPROC_TASK(progress_child) {
         err = mproc_pool_create(&options, &pool);
     if (err == MPROC_OK)
         err = run(pool, kind);
-    fputs("after\n", stderr);
+    if (kind != STUCK) /* nobody reads it */
+        fputs("after\n", stderr);
     if (pool != NULL && kind == PLAIN)
         host_sleep_ms(300);
     mproc_pool_destroy(pool);
@@ -235,6 +246,14 @@ TEST(pool_progress, the_last_line_stands_before_what_the_callback_writes) {
 TEST(pool_progress, a_pool_without_processes_tells_it_too) {
     run_with_file(INLINE);
     CHECK_HAS_STR(text, "item: 100% 20/20, ");
+}
+
+TEST(pool_progress, nobody_waits_for_a_standard_error_that_takes_nothing) {
+    intptr_t read_end = -1, write_end = -1;
+    REQUIRE(host_open_pipe(&read_end, &write_end));
+    end_child(start_child(STUCK, (mproc_stdio_t){.kind = MPROC_STDIO_HANDLE, .handle = write_end}));
+    host_close(write_end);
+    host_close(read_end);
 }
 
 static char screen[4096];

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,22 @@ TEST(pool_trace, texts_are_json_strings_whatever_is_in_them) {
     read_trace(path);
     CHECK_HAS_STR(event("\"name\":\"trace_fail\"", "\"ph\":\"X\""),
                   "quote \\\" backslash \\\\ line\\u000aend \\u0001 bad \\ufffd");
+}
+
+TEST(pool_trace, times_do_not_follow_the_locale) {
+    static const char *const commas[] = {"de_DE.UTF-8", "de_DE.utf8", "de-DE", "German_Germany.1252", "fr_FR.UTF-8"};
+    const char *set = NULL;
+    char path[1024];
+    for (size_t i = 0; set == NULL && i < sizeof commas / sizeof commas[0]; i++)
+        set = setlocale(LC_NUMERIC, commas[i]);
+    if (set == NULL)
+        SKIP("no locale here writes a comma");
+    mproc_pool_t *pool = traced_pool(1, path, sizeof path);
+    CHECK_OK(mproc_pool_apply(pool, &trace_nothing, NULL, NULL, NULL));
+    end_pool(pool);
+    setlocale(LC_NUMERIC, "C");
+    read_trace(path);
+    (void)event("\"ph\":\"X\"", "\"name\":\"trace_nothing\"");
 }
 
 TEST(pool_trace, every_single_task_is_timed_and_bars_of_a_worker_do_not_overlap) {

@@ -214,8 +214,19 @@ TEST(inbox, first_word_is_noted_and_nothing_else) {
     take(MPROC_MESSAGE_BEGUN, 0, 0, NULL, 0);
     CHECK(inbox.begun && !inbox.malformed);
     CHECK(!mproc_inbox_outcome(&inbox, &outcome));
+    take(MPROC_MESSAGE_BEGUN, 0, 0, NULL, 0);
+    check_malformed();
     take(MPROC_MESSAGE_BEGUN, 0, 1, "x", 1);
     check_malformed();
+    finish();
+}
+
+TEST(inbox, whoever_has_said_something_has_begun) {
+    begin();
+    take(MPROC_MESSAGE_OUTCOME, MPROC_OUTCOME_VALUE, 5, "value", 5);
+    take(MPROC_MESSAGE_BEGUN, 0, 0, NULL, 0);
+    CHECK(inbox.malformed);
+    check_outcome(MPROC_OUTCOME_VALUE, "value");
     finish();
 }
 
