@@ -140,7 +140,7 @@ void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
     atomic_thread_fence(memory_order_seq_cst); /* as in mproc_line_arm */
     bool ready = arm_bells(local);
     if (!busy && has_work_out(local)) /* since it was looked for, and nobody saw this thread sleep */
-        timeout_ns = nearest(timeout_ns, LOOK_NS);
+        timeout_ns = nearest(timeout_ns, local->look_every_ns);
     if (mplat_watch_wait(local->watch, ready ? 0 : timeout_ns, events, EVENTS, &count) != MPLAT_OK)
         count = 0;
     atomic_store(&local->asleep, false);

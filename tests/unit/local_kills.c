@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A kill for one request, or for one item of it, meets a worker that has just gone on. */
+#include <stdio.h>
 #include <string.h>
 
 #include "local.h"
@@ -21,6 +22,31 @@ MPROC_TASK(kills_sleeps) {
     memcpy(&ms, input, sizeof ms);
     mplat_sleep_ms(ms);
     return mproc_call_return(call, ms);
+}
+
+typedef struct told {
+    int64_t ms;
+    char path[1016]; /* of a file that says that the item is being done; empty: none */
+} told_t;
+
+MPROC_TASK(kills_sleeps_once_told) {
+    const void *input = NULL;
+    size_t size = 0;
+    mproc_call_input(call, &input, &size);
+    const told_t *told = input;
+    FILE *file = told->path[0] == '\0' ? NULL : fopen(told->path, "w");
+    if (file != NULL)
+        (void)fclose(file);
+    mplat_sleep_ms(told->ms);
+    return mproc_call_return(call, told->ms);
+}
+
+static void until_told(const told_t *told) {
+    FILE *file = NULL;
+    for (int64_t end = test_now_ms() + rig_patience_ms(); (file = fopen(told->path, "r")) == NULL; test_sleep_ms(1))
+        if (test_now_ms() > end)
+            FAIL("the worker does not come to its first item");
+    (void)fclose(file);
 }
 
 static mproc_slot_t *slot_of(rig_t *rig) {
@@ -98,13 +124,14 @@ static void halt(rig_t *rig, uint32_t number) {
 
 /* Halted in time, as if the system took long to kill: the item ends well, and the next one does not begin. */
 TEST(local_kills, an_item_that_ends_before_its_kill_has_its_result) {
-    static const int64_t items[3] = {500, 0, 0}; /* a busy machine is to halt it within the first */
+    static told_t items[3] = {{.ms = 500}}; /* a busy machine is to halt it within the first */
     rig_t rig;
+    test_temp_path("first item", items[0].path, sizeof items[0].path);
     rig_start(&rig, 1);
-    job_t job = job_array(&kills_sleeps, items, 3, sizeof *items, NULL, 0);
+    job_t job = job_array(&kills_sleeps_once_told, items, 3, sizeof *items, NULL, 0);
     job.work.watch = true;
     job_send(&rig, 0, &job);
-    until_begun(&rig, 1);
+    until_told(&items[0]);
     halt(&rig, 1);
     until_word(&channel_of(&rig)->progress.item, 1);
     test_sleep_ms(50);
