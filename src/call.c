@@ -93,8 +93,10 @@ void mproc_call_fini(mproc_call_t *call) {
 /* ---- failing --------------------------------------------------------------------------------------------------- */
 
 int mproc_call_check(const mproc_call_t *call) {
-    return call != NULL ? MPROC_OK
-                        : mproc_fail(MPROC_EINVAL, "The call is NULL: pass on the one that the task was given");
+    if (call != NULL)
+        return MPROC_OK;
+    (void)mproc_fail(MPROC_EINVAL, "The call is NULL: pass on the one that the task was given");
+    return MPROC_EINVAL;
 }
 
 int mproc_call_note(mproc_call_t *call, int code) {

@@ -181,7 +181,7 @@ bool fake_crash(const mplat_crash_t *crash);
 /* This process's standard error: it takes all that is written, nothing at all, or is not there. fake_stderr_take gives what it
  * took since the last take, ended by a zero, and how much that was. */
 typedef enum fake_stderr { FAKE_STDERR_TAKES = 0, FAKE_STDERR_STUCK, FAKE_STDERR_NONE } fake_stderr_t;
-void fake_set_stderr(fake_stderr_t how);
+void fake_set_stderr(fake_stderr_t change);
 size_t fake_stderr_take(char *buf, size_t size);
 
 /* What the machine seems to be: 4 processors, no kill for want of memory, build id "fake". */

@@ -14,7 +14,8 @@
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SKIPPED = 77 };
 
 static test_case_t *first_test;
-static test_function_t *warm_up;
+static test_function_t *warm_ups[8]; /* one of each file of the program, if it has one */
+static size_t warm_up_count;
 static const test_case_t *current_test;
 static item_list_t open_before;
 static bool skipped;
@@ -26,7 +27,9 @@ void test_register(test_case_t *test) {
 }
 
 void test_register_warm_up(test_function_t *function) {
-    warm_up = function;
+    if (warm_up_count == sizeof warm_ups / sizeof warm_ups[0])
+        abort();
+    warm_ups[warm_up_count++] = function;
 }
 
 void test_skip(const char *reason) {
@@ -112,8 +115,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "there is no test %s\n", argv[1]);
         return EXIT_USAGE;
     }
-    if (warm_up != NULL) {
-        warm_up();
+    for (size_t i = 0; i < warm_up_count; i++) {
+        warm_ups[i]();
     }
     host_list_open(&open_before);
     int status = run_under_cunit();
