@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <wchar.h>
 
 int64_t host_pid(void) {
@@ -91,7 +92,21 @@ bool host_copy_program(const char *from, const char *to) {
     return CopyFileA(from, to, TRUE) != 0;
 }
 
+/* A copy does not stand beside the libraries of this program. */
+static bool lend_libraries(void) {
+    char own[MAX_PATH], path[32768];
+    DWORD length = GetModuleFileNameA(NULL, own, sizeof own);
+    const char *before = getenv("PATH");
+    if (length == 0 || length >= sizeof own)
+        return false;
+    *strrchr(own, '\\') = '\0';
+    int size = snprintf(path, sizeof path, "%s;%s", own, before != NULL ? before : "");
+    return size > 0 && (size_t)size < sizeof path && _putenv_s("PATH", path) == 0;
+}
+
 int host_run_program(const char *const *argv) {
+    if (!lend_libraries())
+        return -1;
     return (int)_spawnv(_P_WAIT, argv[0], argv);
 }
 
