@@ -20,6 +20,8 @@ static size_t block_size(size_t steps) {
 }
 
 mproc_result_t *mproc_job_take(mproc_job_store_t *store, size_t payload) {
+    if (payload > SIZE_MAX / 2)
+        return NULL;
     size_t steps = payload <= MPROC_JOB_FIRST ? 0 : (payload - MPROC_JOB_FIRST + MPROC_JOB_STEP - 1) / MPROC_JOB_STEP;
     mproc_result_t *job = NULL;
     if (steps < MPROC_JOB_CLASSES && store->free[steps] != NULL) {
@@ -28,8 +30,6 @@ mproc_result_t *mproc_job_take(mproc_job_store_t *store, size_t payload) {
         store->kept -= block_size(steps);
         job = (mproc_result_t *)(void *)block;
     } else {
-        if (payload > SIZE_MAX / 2)
-            return NULL;
         job = mproc_alloc(block_size(steps));
         if (job == NULL)
             return NULL;

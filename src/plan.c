@@ -78,6 +78,9 @@ static int check_cpus(const mproc_process_options_t *options) {
 static int check_numbers(const mproc_process_options_t *options) {
     if (options->input == NULL && options->input_size > 0)
         return mproc_fail(MPROC_EINVAL, "options.input is NULL but input_size is %zu", options->input_size);
+    if (options->input_size > SIZE_MAX / 2)
+        return mproc_fail(MPROC_ETOOBIG, "options.input_size is %zu: no memory is larger than %zu bytes",
+                          options->input_size, SIZE_MAX / 2);
     if (options->daemon < 0 || options->daemon > MPROC_DAEMON_NO)
         return mproc_fail(MPROC_EINVAL, "options.daemon is %d: use true, MPROC_DAEMON_INHERIT or MPROC_DAEMON_NO",
                           options->daemon);

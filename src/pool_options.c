@@ -116,6 +116,9 @@ int mproc_task_options_complete(const mproc_task_options_t *options, mproc_task_
         return err;
     if (out_options->input_size > 0 && out_options->input == NULL)
         return mproc_fail(MPROC_EINVAL, "input_size is %zu, but there is no input", out_options->input_size);
+    if (out_options->input_size > SIZE_MAX / 2)
+        return mproc_fail(MPROC_ETOOBIG, "input_size is %zu: no memory is larger than %zu bytes",
+                          out_options->input_size, SIZE_MAX / 2);
     if (out_options->retries > UINT16_MAX - 1)
         return mproc_fail(MPROC_EINVAL, "retries is %d: give at most %d", out_options->retries, UINT16_MAX - 1);
     if ((out_options->retry_on & ~(MPROC_RETRY_DIED | MPROC_RETRY_TIMEOUT | MPROC_RETRY_ERROR)) != 0)

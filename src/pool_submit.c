@@ -91,7 +91,7 @@ static mproc_result_t *make_job(mproc_pool_t *pool, const mproc_task_t *task, co
                                 const mproc_task_options_t *options, bool await) {
     size_t offset = input_offset(args->size);
     size_t payload = options->input_size > 0 && !await ? offset + options->input_size : args->size;
-    mproc_result_t *job = options->input_size > SIZE_MAX - offset ? NULL : mproc_core_job(pool, payload);
+    mproc_result_t *job = mproc_core_job(pool, payload);
     if (job == NULL) {
         (void)mproc_fail_memory("a task");
         return NULL;

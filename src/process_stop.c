@@ -64,13 +64,18 @@ static int kill_tree(mproc_process_t *process) {
     mproc_process_refresh(process);
     if (process->state != MPROC_STATE_STARTED)
         return MPROC_OK;
+    bool before = process->stops.killed;
     process->stops.killed = true;
     mproc_process_pin(process);
     mproc_processes_unlock();
     int err = mplat_process_signal_tree(process->system, MPLAT_SIGNAL_KILL);
     mproc_processes_lock();
-    if (err != 0)
+    if (err != 0) {
         err = fail_signal(process, err);
+        /* Descendants that cannot be found may be all that was missed: then its end is ours, and else it is not. */
+        if (mplat_process_signal(process->system, MPLAT_SIGNAL_KILL) != 0)
+            process->stops.killed = before;
+    }
     mproc_process_unpin(process);
     return err;
 }

@@ -22,13 +22,14 @@
 #define TURN ((size_t)16 * 1024)           /* read from a stream before it is another's turn */
 #define SETTLE_MOST ((size_t)1024 * 1024)  /* as much as a pipe can be made to hold: more was written later */
 #define PENDING_MOST ((size_t)4096 * 1024) /* read and not shown yet */
+#define LEFT_MOST 64                       /* streams without their workers: each is a handle */
 
 struct mproc_stream {
     mproc_stream_t *next;
     mproc_relay_t *relay;
     mplat_capture_t *capture; /* NULL once it has ended */
     bool ended;               /* nobody writes any more, or it cannot be read */
-    bool left;                /* its worker is gone; freed when it has ended */
+    uint64_t left;            /* 0: its worker is there. Else when that went, in numbers; freed when it has ended */
     mproc_tail_t tail;
 };
 
@@ -39,6 +40,7 @@ struct mproc_relay {
     mproc_mutex_t *mutex;     /* over all below */
     mproc_condition_t *quiet; /* pending is empty and shown */
     mproc_stream_t *first;
+    uint64_t leaves; /* streams that were left, ever */
     mproc_buffer_t pending;
     uint64_t lost; /* bytes that were read and are not shown */
     bool showing;  /* the thread has taken pending */
@@ -103,13 +105,33 @@ static bool listed(const mproc_relay_t *relay, const mproc_stream_t *stream) {
 static void free_ended(mproc_relay_t *relay) {
     for (mproc_stream_t **place = &relay->first; *place != NULL;) {
         mproc_stream_t *stream = *place;
-        if (stream->left && stream->ended) {
+        if (stream->left > 0 && stream->ended) {
             *place = stream->next;
             free_stream(stream);
         } else {
             place = &stream->next;
         }
     }
+}
+
+/* end_oldest closes the stream that was left first when there are too many: a worker may leave behind what runs as long as we do,
+ * and so may each that replaces it. */
+static void end_oldest(mproc_relay_t *relay) {
+    mproc_stream_t **oldest = NULL;
+    size_t count = 0;
+    for (mproc_stream_t **place = &relay->first; *place != NULL; place = &(*place)->next) {
+        if ((*place)->left == 0)
+            continue;
+        count++;
+        if (oldest == NULL || (*place)->left < (*oldest)->left)
+            oldest = place;
+    }
+    if (count <= LEFT_MOST)
+        return;
+    mproc_stream_t *stream = *oldest;
+    settle(stream);
+    *oldest = stream->next;
+    free_stream(stream);
 }
 
 /* ---- the thread -------------------------------------------------------------------------------------------------------------- */
@@ -229,8 +251,9 @@ void mproc_stream_leave(mproc_stream_t *stream) {
     mproc_relay_t *relay = stream->relay;
     mproc_mutex_lock(relay->mutex);
     settle(stream);
-    stream->left = true;
+    stream->left = ++relay->leaves;
     free_ended(relay);
+    end_oldest(relay);
     mproc_mutex_unlock(relay->mutex);
 }
 

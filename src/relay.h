@@ -25,7 +25,8 @@ int mproc_relay_open(mproc_relay_t *relay, mproc_stream_t **out_stream, mplat_ha
 void mproc_stream_tail(mproc_stream_t *stream, char buf[MPROC_TAIL_SIZE + 1]);
 
 /* mproc_stream_leave says that the worker is gone: the stream is no more the caller's. What was written is shown, also what
- * others write who still have it, until the relay ends. NULL does nothing. */
+ * others write who still have it, until the relay ends or 64 more streams were left: to them it is a broken pipe then. NULL does
+ * nothing. */
 void mproc_stream_leave(mproc_stream_t *stream);
 
 /* mproc_relay_flush waits until all is shown that was read from streams, for a second at most. NULL does nothing. */

@@ -93,21 +93,42 @@ static void forget(mproc_trace_file_t *file) {
     mproc_free(file);
 }
 
-/* open_file opens it: empty for the first pool, behind the events of those before it for the others. */
-static int open_file(mproc_trace_file_t *file) {
+static int fail_open(const mproc_trace_file_t *file, const char *why) {
+    return mproc_fail(MPROC_ESYSTEM, "Cannot write the trace '%s': %s", file->path, why);
+}
+
+/* open_regular opens it. Pipes and devices are no place to go back in, and some hold up who opens them: a pipe until it has a
+ * reader. So that is looked at first, and then what was opened. */
+static int open_regular(mproc_trace_file_t *file) {
+    static const char other[] = "it is no regular file";
     char reason[120];
     apr_finfo_t info;
-    apr_int32_t flags = APR_FOPEN_WRITE | APR_FOPEN_CREATE;
+    apr_status_t status = apr_stat(&info, file->path, APR_FINFO_TYPE, file->pool);
+    if (status == APR_SUCCESS && info.filetype != APR_REG)
+        return fail_open(file, other);
+    status =
+        apr_file_open(&file->file, file->path, APR_FOPEN_WRITE | APR_FOPEN_CREATE, APR_FPROT_OS_DEFAULT, file->pool);
+    if (status != APR_SUCCESS) {
+        file->file = NULL;
+        return fail_open(file, apr_strerror(status, reason, sizeof reason));
+    }
+    if (apr_file_info_get(&info, APR_FINFO_TYPE, file->file) == APR_SUCCESS && info.filetype == APR_REG)
+        return MPROC_OK;
+    (void)apr_file_close(file->file);
+    file->file = NULL;
+    return fail_open(file, other);
+}
+
+/* open_file opens it: empty for the first pool, behind the events of those before it for the others. */
+static int open_file(mproc_trace_file_t *file) {
+    apr_finfo_t info;
     file->buffer = mproc_alloc(BUFFER_SIZE);
     if (file->buffer == NULL || apr_pool_create_unmanaged_ex(&file->pool, NULL, NULL) != APR_SUCCESS) {
         close_file(file);
         return mproc_fail_memory("a trace");
     }
-    apr_status_t status = apr_file_open(&file->file, file->path, flags, APR_FPROT_OS_DEFAULT, file->pool);
-    if (status != APR_SUCCESS) {
-        int err = mproc_fail(MPROC_ESYSTEM, "Cannot write the trace '%s': %s", file->path,
-                             apr_strerror(status, reason, sizeof reason));
-        file->file = NULL;
+    int err = open_regular(file);
+    if (err != MPROC_OK) {
         close_file(file);
         return err;
     }

@@ -46,7 +46,8 @@ typedef void mproc_pool_hook_t(mproc_pool_t *pool, const mproc_pool_event_t *eve
 
 /* What workers write to standard error appears on this process's, unchanged and at once, and the last lines of it are in the
  * error of a task whose worker died. So their standard error is a pipe to this process: there it is no terminal, and a program
- * that a task leaves behind finds nobody reading it after the pool's end. A standard error that takes nothing for a second
+ * that a task leaves behind finds a broken pipe there after the pool's end, or once 64 workers more have ended that left such
+ * programs: each costs this process a handle until then. A standard error that takes nothing for a second
  * loses what workers write until it takes something again, and is told so there in a line: workers do not wait for it
  * longer. With no_stderr_tail, or another standard_error in worker, none of this is so, and stderr_tail is empty. */
 
@@ -80,7 +81,8 @@ typedef struct mproc_pool_options {
     bool no_stderr_tail;
     /* Write a time line of workers and tasks to this file, for ui.perfetto.dev or chrome://tracing: a JSON array that is complete
      * after every write, at most half a second after each event. Pools of one program that name one path share the file. Default:
-     * environment variable MPROC_TRACE; children, which inherit it, write trace.PID.json instead of trace.json. "" is none. */
+     * environment variable MPROC_TRACE; children, which inherit it, write trace.PID.json instead of trace.json. "" is none. MPROC_ESYSTEM
+     * for what cannot be written or is no regular file, such as a pipe: create never waits for its reader. */
     const char *trace;
     mproc_pool_hook_t *hook; /* told of workers coming and going, by the pool's thread */
     void *hook_context;
@@ -179,7 +181,8 @@ typedef struct mproc_task_options {
 /* Runs one task and waits for it: MPROC_OK, or the error it failed with (mproc_last_error has the report). *out_result holds
  * its value, also after a failure; the caller releases it. out_result NULL drops it. To wait a limited time use deadline_ms, or
  * the async form and get.
- * Further errors: MPROC_EINVAL, MPROC_ENOTASK, MPROC_ECLOSED, MPROC_EQUEUEFULL, MPROC_ENOMEM. */
+ * Further errors: MPROC_EINVAL, MPROC_ENOTASK, MPROC_ECLOSED, MPROC_EQUEUEFULL, MPROC_ENOMEM; MPROC_ETOOBIG for an input_size
+ * above SIZE_MAX / 2. */
 MPROC_API int mproc_pool_apply(mproc_pool_t *pool, const mproc_task_t *task, const mproc_args_t *args,
                                const mproc_task_options_t *options, mproc_result_t **out_result);
 

@@ -92,7 +92,8 @@ typedef struct mproc_process_options {
 /* ---- life ------------------------------------------------------------------------------------------------------------- */
 
 /* Makes a process that is not started. It encodes the arguments. The caller destroys it.
- * MPROC_EINVAL for wrong options, the message says which; MPROC_ESTATE without mproc_init; MPROC_ENOMEM. */
+ * MPROC_EINVAL for wrong options, the message says which; MPROC_ESTATE without mproc_init; MPROC_ENOMEM; MPROC_ETOOBIG for an
+ * input_size above SIZE_MAX / 2. */
 MPROC_API int mproc_process_create(const mproc_process_options_t *options, mproc_process_t **out_process);
 
 /* Starts it, once only. Returns when the system runs the program; it does not wait for the target.
@@ -117,7 +118,8 @@ MPROC_API int mproc_process_kill(mproc_process_t *process);
 /* SIGINT; CTRL_BREAK on Windows, which needs own_group and a console: MPROC_ENOTSUP without. */
 MPROC_API int mproc_process_interrupt(mproc_process_t *process);
 
-/* Kills it and all its descendants. POSIX systems without /proc reach its process group, if it has its own_group. */
+/* Kills it and all its descendants. POSIX systems without /proc reach its process group, if it has its own_group. Where descendants
+ * cannot be found, MPROC_ENOMEM or MPROC_ESYSTEM, it kills the process itself if it can. */
 MPROC_API int mproc_process_terminate_tree(mproc_process_t *process);
 
 /* Terminates it, waits grace_ms for its end, then kills it and waits for that. 0 kills at once. */

@@ -125,6 +125,8 @@ TEST(process_options, with_unknown_numbers_are_refused) {
     check_refused(&options, MPROC_EINVAL, "max_depth");
     options = (mproc_process_options_t){.target = &options_nothing, .input_size = 5};
     check_refused(&options, MPROC_EINVAL, "options.input");
+    options = (mproc_process_options_t){.target = &options_nothing, .input = "", .input_size = SIZE_MAX / 2 + 1};
+    check_refused(&options, MPROC_ETOOBIG, "options.input_size");
 }
 
 TEST(process_options, with_impossible_streams_are_refused) {

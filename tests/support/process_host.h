@@ -117,8 +117,13 @@ void host_unlimit_handles(void);
 /* host_set_environment sets a variable of this process; value NULL removes it. */
 void host_set_environment(const char *name, const char *value);
 
+/* host_make_fifo makes a pipe that has a name in a folder; false where there is no such thing. host_null_device is the path of the
+ * device that takes and gives nothing. */
+bool host_make_fifo(const char *path);
+const char *host_null_device(void);
+
 /* host_limit_files keeps every file this process makes, and what the system counts as such, below so many bytes; false where
- * there is no such limit. host_unlimit_files undoes it. */
+ * there is no such limit. A write beyond it fails. host_unlimit_files undoes it. */
 bool host_limit_files(uint64_t bytes);
 void host_unlimit_files(void);
 

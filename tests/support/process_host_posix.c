@@ -391,17 +391,28 @@ void host_set_environment(const char *name, const char *value) {
         (void)setenv(name, value, 1);
 }
 
+bool host_make_fifo(const char *path) {
+    return mkfifo(path, 0600) == 0;
+}
+
+const char *host_null_device(void) {
+    return "/dev/null";
+}
+
 static struct rlimit sizes_before;
+static void (*size_signal_before)(int);
 
 bool host_limit_files(uint64_t bytes) {
     if (getrlimit(RLIMIT_FSIZE, &sizes_before) != 0)
         return false;
+    size_signal_before = signal(SIGXFSZ, SIG_IGN);
     struct rlimit limits = {(rlim_t)bytes, sizes_before.rlim_max};
     return setrlimit(RLIMIT_FSIZE, &limits) == 0;
 }
 
 void host_unlimit_files(void) {
     setrlimit(RLIMIT_FSIZE, &sizes_before);
+    signal(SIGXFSZ, size_signal_before);
 }
 
 #if defined(__linux__)

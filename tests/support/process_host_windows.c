@@ -299,6 +299,15 @@ void host_set_environment(const char *name, const char *value) {
     (void)_putenv_s(name, value == NULL ? "" : value);
 }
 
+bool host_make_fifo(const char *path) {
+    (void)path;
+    return false;
+}
+
+const char *host_null_device(void) {
+    return "NUL";
+}
+
 bool host_limit_files(uint64_t bytes) {
     (void)bytes;
     return false;

@@ -405,6 +405,20 @@ TEST(pool_inline, wrong_options_are_refused) {
     mproc_pool_destroy(pool);
 }
 
+/* Blocks of memory are kept for the next task: a size that wraps would find one of them large enough. */
+TEST(pool_inline, an_input_larger_than_any_memory_is_refused) {
+    mproc_pool_t *pool = make_pool();
+    mproc_result_t *result = NULL;
+    CHECK_OK(mproc_pool_apply(pool, &inline_nothing, NULL, NULL, NULL));
+    for (size_t less = 0; less < 200; less++) {
+        mproc_task_options_t options = {.input = "", .input_size = SIZE_MAX - less};
+        CHECK_ERR(mproc_pool_apply_async(pool, &inline_nothing, NULL, &options, &result), MPROC_ETOOBIG);
+        CHECK_ERR(mproc_pool_apply(pool, &inline_nothing, NULL, &options, &result), MPROC_ETOOBIG);
+    }
+    CHECK_HAS_STR(mproc_last_error()->message, "input_size");
+    mproc_pool_destroy(pool);
+}
+
 TEST(pool_inline, a_closed_pool_takes_nothing) {
     mproc_pool_t *pool = make_pool();
     CHECK_OK(mproc_pool_close(pool));

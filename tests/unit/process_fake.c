@@ -358,6 +358,33 @@ TEST(process_fake, signal_that_cannot_be_sent_is_an_error) {
     finish();
 }
 
+TEST(process_fake, tree_that_cannot_be_killed_is_ended_by_others) {
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){0}, NULL);
+    fake_fail(FAKE_PROCESS_SIGNAL_TREE, 1, MPLAT_EACCESS, 1);
+    fake_fail(FAKE_PROCESS_SIGNAL, 1, MPLAT_EACCESS, 1);
+    CHECK_ERR(mproc_process_terminate_tree(process), MPROC_ESYSTEM);
+    fake_child_end(fake_child(0), &(mplat_exit_t){.kind = MPLAT_EXIT_SIGNALLED, .signal = FAKE_SIGKILL});
+    mproc_exit_t exit;
+    CHECK_OK(mproc_process_exit(process, &exit));
+    CHECK_EQ_INT(exit.how, MPROC_EXIT_SIGNALLED);
+    mproc_process_destroy(process);
+    finish();
+}
+
+TEST(process_fake, process_whose_tree_cannot_be_listed_is_killed_alone) {
+    begin();
+    mproc_process_t *process = start((mproc_process_options_t){0}, NULL);
+    fake_fail(FAKE_PROCESS_SIGNAL_TREE, 1, MPLAT_ENOMEM, 12);
+    CHECK_ERR(mproc_process_terminate_tree(process), MPROC_ENOMEM);
+    CHECK_OK(mproc_process_join(process, MPROC_FOREVER));
+    mproc_exit_t exit;
+    CHECK_OK(mproc_process_exit(process, &exit));
+    CHECK_EQ_INT(exit.how, MPROC_EXIT_TERMINATED);
+    mproc_process_destroy(process);
+    finish();
+}
+
 static void check_never_began(bool result, int code) {
     fake_step_t steps[] = {FAKE_EXIT(code)};
     const mproc_value_t *value = NULL;

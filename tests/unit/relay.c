@@ -163,6 +163,50 @@ TEST(relay, shows_what_others_write_after_the_worker) {
     finish();
 }
 
+/* Each worker leaves something behind that keeps its standard error. */
+TEST(relay, streams_without_their_workers_are_closed_from_the_oldest_on) {
+    enum { KEPT = 64, MORE = 3, ALL = KEPT + MORE };
+    mplat_handle_t ends[ALL], worker;
+    size_t size;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_t *stays = open_stream(&worker);
+    size_t open = fake_open_count();
+    for (int i = 0; i < ALL; i++) {
+        mproc_stream_t *stream = open_stream(&ends[i]);
+        say(ends[i], i == 0 ? "the oldest\n" : "x");
+        mproc_stream_leave(stream);
+    }
+    CHECK_EQ_UINT(fake_open_count(), open + KEPT + ALL);
+    for (int i = 0; i < MORE; i++)
+        CHECK_ERR(mplat_pipe_write(ends[i], "x", 1, 0, &size), MPLAT_ECLOSED);
+    say(ends[MORE], "one of those kept\n");
+    say(worker, "a worker\n");
+    CHECK_EQ_STR(tail_of(stays), "a worker\n");
+    CHECK(test_wait_until(shows, "one of those kept\n", 10000));
+    CHECK_HAS_STR(take_shown(), "the oldest\n");
+    for (int i = 0; i < ALL; i++)
+        mplat_handle_close(&ends[i]);
+    mplat_handle_close(&worker);
+    mproc_stream_leave(stays);
+    finish();
+}
+
+TEST(relay, a_stream_that_nobody_has_any_more_is_none_of_those_kept) {
+    enum { MANY = 200 };
+    mplat_handle_t kept, end;
+    begin(FAKE_STDERR_TAKES);
+    mproc_stream_leave(open_stream(&kept));
+    for (int i = 0; i < MANY; i++) {
+        mproc_stream_t *stream = open_stream(&end);
+        mplat_handle_close(&end);
+        mproc_stream_leave(stream);
+    }
+    say(kept, "still here\n");
+    CHECK(test_wait_until(shows, "still here\n", 10000));
+    mplat_handle_close(&kept);
+    finish();
+}
+
 /* The clock jumps over the second that it waits. */
 TEST(relay, what_is_not_taken_for_a_second_is_dropped_and_told) {
     static char text[200001];

@@ -3,6 +3,7 @@
 #include "trace_file.h"
 
 #include "json.h"
+#include "process_host.h"
 #include "report.h"
 #include "test.h"
 
@@ -88,15 +89,53 @@ TEST(trace_file, names_of_one_path_are_one_file) {
 TEST(trace_file, full_disk_costs_the_trace_and_nothing_else) {
     mproc_trace_file_t *file = NULL;
     int pool = 0;
-    FILE *full = fopen("/dev/full", "wb");
-    if (full == NULL)
-        SKIP("this system has no disk that is always full");
-    fclose(full);
-    REQUIRE_OK(mproc_trace_file_open("/dev/full", &file, &pool));
-    for (int i = 0; i < 20000; i++)
-        mproc_trace_file_add(file, event, sizeof event - 1);
-    mproc_trace_file_close(file);
+    char path[1024];
+    static char text[200000];
+    test_temp_path("trace.json", path, sizeof path);
+    REQUIRE_OK(mproc_trace_file_open(path, &file, &pool));
+    if (host_limit_files(100000)) {
+        for (int i = 0; i < 20000; i++)
+            mproc_trace_file_add(file, event, sizeof event - 1);
+        mproc_trace_file_close(file);
+        host_unlimit_files();
+        read_file(path, text, sizeof text);
+        CHECK(is_json(text));
+        CHECK_HAS_STR(text, event);
+    } else {
+        mproc_trace_file_close(file);
+        mproc_trace_files_fini();
+        SKIP("this system does not limit files");
+    }
     mproc_trace_files_fini();
+}
+
+static void check_no_file(const char *path) {
+    mproc_trace_file_t *file = NULL;
+    int pool = 0;
+    CHECK_ERR(mproc_trace_file_open(path, &file, &pool), MPROC_ESYSTEM);
+    CHECK(file == NULL);
+    CHECK_HAS_STR(mproc_last_error()->message, "Cannot write the trace '");
+    CHECK_HAS_STR(mproc_last_error()->message, "no regular file");
+    mproc_trace_files_fini();
+}
+
+/* Who opens it for writing waits for somebody who reads. */
+TEST(trace_file, pipe_is_refused_and_not_waited_for) {
+    char path[1024];
+    test_temp_path("pipe", path, sizeof path);
+    if (!host_make_fifo(path))
+        SKIP("this system has no pipes in folders");
+    check_no_file(path);
+}
+
+TEST(trace_file, folder_is_refused) {
+    char path[1024];
+    test_temp_path(".", path, sizeof path);
+    check_no_file(path);
+}
+
+TEST(trace_file, device_is_refused) {
+    check_no_file(host_null_device());
 }
 
 TEST(trace_file, no_path_is_an_error) {
