@@ -71,8 +71,10 @@ typedef struct mproc_sent {
     mproc_local_segment_t *old_room; /* ... and before, from where it may still be copying */
     uint64_t arena_end;              /* of the request arena */
     uint64_t offset;                 /* of the payload */
-    int64_t seen_ns;                 /* when it was first seen begun */
+    int64_t seen_ns;                 /* begin of item; 0: not seen begun yet */
     uint32_t needs;                  /* of this request */
+    uint32_t item;                   /* the furthest it was seen in */
+    uint8_t late;                    /* kills that found it answered */
     bool begun;                      /* seen so once: what a worker writes later does not make it unbegun */
     bool taken;                      /* the worker cannot begin it any more */
     bool reported;                   /* started was delivered */
@@ -104,6 +106,7 @@ typedef struct mproc_slot {
     uint32_t kill_item;    /* ... and item of it; MPROC_ANY_ITEM: whatever it was in */
     uint64_t memory_kills;
     int64_t started_ns, restart_ns, retire_at_ns;
+    int64_t looked_ns; /* while it starts: when it was last looked whether it is up */
     int64_t tasks_done, tasks_limit;
     int64_t tasks_checked; /* tasks_done when its memory was last looked at ... */
     int64_t checked_ns;    /* ... and when that was */
@@ -216,6 +219,10 @@ void mproc_slot_nudge(mproc_slot_t *slot);
 void mproc_line_wake_worker(mproc_line_t *line);
 
 /* ---- local_kill.c ------------------------------------------------------------------------------------------------------------ */
+
+/* mproc_sent_see notes which item of a begun request the worker is in, and since when. What was seen stays so: items never go
+ * back, and the time of each only gets earlier. */
+void mproc_sent_see(mproc_slot_t *slot, mproc_sent_t *sent, uint32_t number);
 
 bool mproc_local_kill(mproc_backend_t *backend, int index, const mproc_work_t *work, uint32_t item, int code);
 

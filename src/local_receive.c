@@ -221,8 +221,13 @@ static bool receive_one(mproc_local_t *local, mproc_slot_t *slot, mproc_line_t *
     } else if (state == mproc_channel_state(head, MPROC_RESPONSE_NEED)) {
         uint32_t need = atomic_load_explicit(&line->channel->needs, memory_order_acquire);
         uint32_t answered = atomic_load_explicit(&line->answered, memory_order_relaxed);
-        if (need == answered || slot->kill_code != 0)
+        if (need == answered)
             return false;
+        if (slot->kill_code != 0) {
+            /* It is about to end, and who waits is to wait for that: a need without an answer would be looked at for ever. */
+            atomic_store_explicit(&line->answered, need, memory_order_relaxed);
+            return false;
+        }
         if (need == answered + 1 && sent->needs++ < NEEDS_MOST && sent->work != NULL && !sent->taken) {
             answer_need(local, slot, line, sent, need,
                         atomic_load_explicit(&line->channel->need_size, memory_order_relaxed));

@@ -253,20 +253,10 @@ bool mproc_local_running(mproc_backend_t *backend, int index, mproc_work_t **out
     mproc_sent_t *sent = mproc_slot_sent(slot) == 0 ? NULL : oldest(slot, line, &head);
     if (sent == NULL)
         return false;
-    int64_t now = mplat_clock_ns();
-    if (sent->seen_ns == 0)
-        sent->seen_ns = now;
+    mproc_sent_see(slot, sent, head);
     *out_work = sent->work;
-    *out_item = 0;
+    *out_item = sent->item;
     *out_since_ns = sent->seen_ns;
-    const mproc_progress_t *progress = &line->channel->progress;
-    if (sent->work->watch && atomic_load(&progress->number) == head) {
-        uint32_t item = atomic_load(&progress->item);
-        int64_t since = atomic_load(&progress->since_ns);
-        *out_item = item < sent->work->count ? item : sent->work->count - 1;
-        if (since > slot->started_ns && since <= now)
-            *out_since_ns = since;
-    }
     return true;
 }
 

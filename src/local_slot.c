@@ -63,6 +63,7 @@ static void reset(mproc_local_t *local, mproc_slot_t *slot) {
     slot->checked_ns = 0;
     slot->tasks_limit = local->options.maxtasksperchild > 0 ? jittered(local, local->options.maxtasksperchild) : 0;
     slot->started_ns = mplat_clock_ns();
+    slot->looked_ns = slot->started_ns;
     slot->retire_at_ns = INT64_MAX;
     slot->restart_ns = INT64_MAX;
 }
@@ -280,6 +281,7 @@ static void fill(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
 }
 
 static void come_up(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
+    slot->looked_ns = now_ns;
     uint32_t stage = atomic_load_explicit(&mproc_slot_line(slot)->channel->worker_stage, memory_order_acquire);
     if (stage == MPROC_STAGE_UP) {
         local->starting--;
@@ -339,12 +341,15 @@ static int64_t memory_due(const mproc_local_t *local, const mproc_slot_t *slot) 
 }
 
 int64_t mproc_slot_due(const mproc_local_t *local, const mproc_slot_t *slot) {
-    int64_t memory = INT64_MAX;
+    int64_t memory = INT64_MAX, timeout = slot->started_ns + local->options.start_timeout_ms * MS + 1;
     switch (slot->stage) {
     case MPROC_SLOT_EMPTY:
         return slot->index >= local->wanted || local->stopping || local->broken ? INT64_MAX : slot->restart_ns;
     case MPROC_SLOT_STARTING:
-        return slot->kill_code != 0 ? INT64_MAX : slot->started_ns + local->options.start_timeout_ms * MS + 1;
+        if (slot->kill_code != 0)
+            return INT64_MAX;
+        /* An initializer may have overwritten that its worker is to ring once it is up. */
+        return timeout - slot->looked_ns < local->look_every_ns ? timeout : slot->looked_ns + local->look_every_ns;
     case MPROC_SLOT_UP:
         memory = memory_due(local, slot);
         return memory < slot->retire_at_ns ? memory : slot->retire_at_ns;

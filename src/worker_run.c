@@ -164,11 +164,13 @@ static bool in_place(const mproc_worker_t *worker, int returned) {
 #define FETCH 1024 /* bytes of results: half a microsecond of the shortest items */
 
 /* fetch_ahead gets hold of the block of results after the one that begins at place: the parent has read there last, and to wait
- * for its processor at every line costs a map over numbers up to half of its time. Returns where that block begins. */
+ * for its processor at every line costs a map over numbers up to half of its time. Returns where that block begins, end when
+ * there is none. */
 static const unsigned char *fetch_ahead(const unsigned char *place, const unsigned char *end) {
     size_t left = (size_t)(end - place);
-    if (left > FETCH)
-        mplat_cpu_fetch_for_write(place + FETCH, left - FETCH < FETCH ? left - FETCH : FETCH);
+    if (left <= FETCH)
+        return end;
+    mplat_cpu_fetch_for_write(place + FETCH, left - FETCH < FETCH ? left - FETCH : FETCH);
     return place + FETCH;
 }
 

@@ -70,6 +70,12 @@ static void until_begun(rig_t *rig, uint32_t number) {
     until_word(&channel_of(rig)->requests[number].state, mproc_channel_state(number, MPROC_REQUEST_BEGUN));
 }
 
+MPROC_TASK(kills_wants_memory) {
+    void *room = NULL;
+    int err = mproc_call_reserve(call, 1000000, &room);
+    return err;
+}
+
 static bool kill_job(rig_t *rig, const job_t *job, uint32_t item) {
     return rig->ops->kill(rig->backend, 0, &job->work, item, MPROC_ETASKTIMEOUT);
 }
@@ -166,5 +172,131 @@ TEST(local_kills, a_halted_worker_begins_no_other_request) {
     CHECK_EQ_INT(second.succeeded, 1);
     job_free(&first);
     job_free(&second);
+    rig_close(&rig);
+}
+
+/* ---- what a worker says in order to evade -------------------------------------------------------------------------------------- */
+
+static const int64_t minutes[3] = {60000, 60000, 60000};
+
+static void send_long_items(rig_t *rig, job_t *job) {
+    *job = job_array(&kills_sleeps, minutes, 3, sizeof *minutes, NULL, 0);
+    job->work.watch = true;
+    job_send(rig, 0, job);
+    until_begun(rig, 1);
+    until_word(&channel_of(rig)->progress.number, 1);
+}
+
+static uint32_t running_item(rig_t *rig, int64_t *out_since_ns) {
+    mproc_work_t *work = NULL;
+    uint32_t item = UINT32_MAX;
+    CHECK(rig->ops->running(rig->backend, 0, &work, &item, out_since_ns));
+    return item;
+}
+
+/* All of the worker's words are written here, since it may write them in any order and as often as it likes. */
+TEST(local_kills, a_worker_that_goes_back_and_forth_is_killed_in_the_furthest_item) {
+    rig_t rig;
+    int64_t since = 0;
+    rig_start(&rig, 1);
+    job_t job;
+    send_long_items(&rig, &job);
+    mproc_progress_t *progress = &channel_of(&rig)->progress;
+    CHECK_EQ_UINT(running_item(&rig, &since), 0);
+    atomic_store(&progress->item, 2);
+    CHECK(!kill_job(&rig, &job, 0));
+    atomic_store(&progress->item, 0);
+    CHECK_EQ_UINT(running_item(&rig, &since), 2);
+    CHECK(!kill_job(&rig, &job, 0));
+    atomic_store(&progress->item, 1);
+    CHECK(kill_job(&rig, &job, 2));
+    rig_until_done(&rig, &job);
+    CHECK_EQ_INT(job.report.error.code, MPROC_ETASKTIMEOUT);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_kills, a_worker_that_is_in_another_request_now_and_then_is_held_to_its_own) {
+    rig_t rig;
+    int64_t since = 0;
+    rig_start(&rig, 1);
+    job_t job;
+    send_long_items(&rig, &job);
+    mproc_progress_t *progress = &channel_of(&rig)->progress;
+    atomic_store(&progress->item, 1);
+    CHECK_EQ_UINT(running_item(&rig, &since), 1);
+    atomic_store(&progress->number, 77);
+    CHECK_EQ_UINT(running_item(&rig, &since), 1);
+    CHECK(kill_job(&rig, &job, 1));
+    rig_until_done(&rig, &job);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_kills, an_item_began_when_it_was_first_seen_or_before) {
+    rig_t rig;
+    int64_t first = 0, since = 0;
+    rig_start(&rig, 1);
+    job_t job;
+    send_long_items(&rig, &job);
+    mproc_progress_t *progress = &channel_of(&rig)->progress;
+    (void)running_item(&rig, &first);
+    static const int64_t lies[] = {1, 0, -1, INT64_MAX};
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        atomic_store(&progress->since_ns, lies[i]);
+        (void)running_item(&rig, &since);
+        CHECK_EQ_INT(since, first);
+    }
+    atomic_store(&progress->since_ns, mplat_clock_ns());
+    (void)running_item(&rig, &since);
+    CHECK_EQ_INT(since, first);
+    int64_t before = mplat_clock_ns();
+    atomic_store(&progress->since_ns, INT64_MAX); /* as of one that began just after the parent looked at the clock */
+    atomic_store(&progress->item, 1);
+    (void)running_item(&rig, &since);
+    CHECK(since >= before);
+    rig_kill(&rig, 0, MPROC_ECANCELLED);
+    rig_until_done(&rig, &job);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+TEST(local_kills, an_answer_that_is_said_and_taken_back_saves_nobody) {
+    rig_t rig;
+    rig_start(&rig, 1);
+    job_t job = job_call(&kills_patient, NULL, NULL, 0);
+    job_send(&rig, 0, &job);
+    until_begun(&rig, 1);
+    _Atomic uint32_t *answer = &channel_of(&rig)->responses[1].state;
+    int kills = 0;
+    for (bool killed = false; !killed && kills < 100; kills++) {
+        atomic_store(answer, mproc_channel_state(1, MPROC_RESPONSE_DONE));
+        killed = kill_job(&rig, &job, MPROC_ANY_ITEM);
+        atomic_store(answer, 0);
+        rig_turn(&rig, 0);
+    }
+    CHECK_EQ_INT(kills, 4);
+    rig_until_done(&rig, &job);
+    CHECK_EQ_INT(job.report.error.code, MPROC_ETASKTIMEOUT);
+    job_free(&job);
+    rig_close(&rig);
+}
+
+/* The kill is on its way, as if the system took long. */
+TEST(local_kills, what_a_killed_worker_needs_is_nothing_to_look_at_for_ever) {
+    rig_t rig;
+    rig_start(&rig, 1);
+    job_t job = job_call(&kills_wants_memory, NULL, NULL, 0);
+    job_send(&rig, 0, &job);
+    slot_of(&rig)->kill_code = MPROC_ECANCELLED;
+    until_word(&channel_of(&rig)->responses[1].state, mproc_channel_state(1, MPROC_RESPONSE_NEED));
+    CHECK(rig.ops->slot_ready(rig.backend, 0));
+    rig.ops->poll(rig.backend);
+    CHECK(!rig.ops->slot_ready(rig.backend, 0));
+    slot_of(&rig)->kill_code = 0;
+    rig_kill(&rig, 0, MPROC_ECANCELLED);
+    rig_until_done(&rig, &job);
+    CHECK_EQ_INT(job.report.error.code, MPROC_ECANCELLED);
+    job_free(&job);
     rig_close(&rig);
 }

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "local_support.h"
 #include "platform/platform.h"
 #include "threads.h"
+#include "worker.h"
 
 MPROC_TASK(waiting_nothing) {
     return MPROC_OK;
@@ -24,6 +26,13 @@ MPROC_TASK(waiting_sleep) {
     int err = mproc_call_args(call, "x", &ms);
     mplat_sleep_ms(ms);
     return err;
+}
+
+/* Overwrites that the pool's thread is to be woken, once that sleeps. */
+MPROC_TASK(waiting_start_unheard) {
+    mplat_sleep_ms(300);
+    atomic_store(&((mproc_worker_t *)call->worker)->channel->parent_waits, 0);
+    return MPROC_OK;
 }
 
 /* ---- one thread ------------------------------------------------------------------------------------------------------------------- */
@@ -296,6 +305,19 @@ TEST(local_waiting, one_heed_hears_of_a_whole_batch) {
         for (int i = 0; i < COUNT; i++)
             CHECK_EQ_UINT(jobs[i].succeeded, 1);
         jobs_free(jobs, COUNT);
+    }
+    rig_close(&rig);
+}
+
+TEST(local_waiting, a_worker_that_comes_up_unheard_is_found) {
+    mproc_pool_options_t options = rig_options(1);
+    rig_t rig;
+    options.initializer = &waiting_start_unheard;
+    options.start_timeout_ms = 3600000;
+    rig_open(&rig, &options);
+    while (rig.ups == 0) {
+        rig.ops->wait(rig.backend, -1);
+        rig.ops->poll(rig.backend);
     }
     rig_close(&rig);
 }
