@@ -10,12 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool lose(file_list_t *list) {
+    list->lost++;
+    return false;
+}
+
 static bool append(file_list_t *list, const char *path, int64_t size) {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity > 0 ? 2 * list->capacity : 256;
         file_entry_t *entries = realloc(list->entries, capacity * sizeof *entries);
         if (entries == NULL)
-            return false;
+            return lose(list);
         list->entries = entries;
         list->capacity = capacity;
     }
@@ -23,7 +28,7 @@ static bool append(file_list_t *list, const char *path, int64_t size) {
     file_entry_t *entry = &list->entries[list->count];
     entry->path = malloc(length);
     if (entry->path == NULL)
-        return false;
+        return lose(list);
     memcpy(entry->path, path, length);
     entry->size = size;
     list->count++;
@@ -59,7 +64,7 @@ static bool walk(file_list_t *list, const char *path, const char *suffix, apr_in
     apr_finfo_t info;
     bool found = false;
     if (apr_pool_create(&pool, parent) != APR_SUCCESS)
-        return false;
+        return lose(list);
     apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_SIZE | links, pool);
     if (status == APR_SUCCESS || APR_STATUS_IS_INCOMPLETE(status)) {
         found = true;
@@ -141,17 +146,19 @@ bool files_from_arguments(file_list_t *list, const char *program, char **argv, c
         if ((*argument)[0] == '-')
             return usage(program, flags);
         paths = true;
-        if (!files_add(list, *argument, NULL)) {
+        if (!files_add(list, *argument, NULL) && list->lost == 0) {
             fprintf(stderr, "%s: cannot read %s\n", program, *argument);
             return false;
         }
     }
     if (!paths)
         files_add_default(list);
-    if (list->count == 0)
+    if (list->lost > 0)
+        fprintf(stderr, "%s: no memory for %zu of the files and folders\n", program, list->lost);
+    else if (list->count == 0)
         fprintf(stderr, "%s: no files found; name some, or folders with some\n", program);
     files_sort(list);
-    return list->count > 0;
+    return list->count > 0 && list->lost == 0;
 }
 
 void files_free(file_list_t *list) {

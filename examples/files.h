@@ -16,6 +16,7 @@ typedef struct file_entry {
 typedef struct file_list {
     file_entry_t *entries;
     size_t count, capacity;
+    size_t lost; /* files and folders for which there was no memory */
 } file_list_t;
 
 /* Adds a file, or all files below a folder whose names end with suffix (NULL: all of them); links below it are not followed,
@@ -35,7 +36,7 @@ typedef struct files_flag {
 } files_flag_t;
 
 /* Takes the arguments of a program, flags and paths, as a sorted list of files: the default ones when there is no path. False
- * when there is nothing to work on; standard error then says why. flags end with a NULL name. */
+ * when there is nothing to work on, or no memory for the whole of it; standard error then says why. flags end with a NULL name. */
 bool files_from_arguments(file_list_t *list, const char *program, char **argv, const files_flag_t *flags);
 
 void files_free(file_list_t *list);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory_kills.h: did the system kill a process for want of memory while a child of ours ran? A hint for its report. */
+/* memory_kills.h: did the system kill a process for want of memory since we last looked? A hint for the report of a child that
+ * ended by SIGKILL: it may have been another process, and before the child started. */
 #ifndef MPROC_SRC_MEMORY_KILLS_H
 #define MPROC_SRC_MEMORY_KILLS_H
 

@@ -77,7 +77,10 @@ typedef struct mproc_error {
     mproc_exit_t exit;   /* how that process ended */
     uint64_t address;    /* of a crash that touched memory, valid with has_address */
     bool has_address;
-    bool out_of_memory;      /* the system killed a process for want of memory about then */
+    bool
+        out_of_memory; /* it was ended by a SIGKILL that is not ours, and the system had counted one more process killed
+                                for want of memory than when mproc last looked: at the first start of a child or at the
+                                SIGKILL before this one. A hint: that may have been another process, and earlier */
     const char *backtrace;   /* a crash: a line a frame, innermost first: "#0  divide+0x12 (program)\n" */
     const char *stderr_tail; /* a worker that died: the last lines it wrote to standard error, at most 2 KiB, UTF-8 with
                                 "?" for what cannot be shown; "" for any other process, and where a pool does not

@@ -137,6 +137,13 @@ void rig_start(rig_t *rig, int processes) {
     rig_until(rig, &rig->ups, processes);
 }
 
+void rig_start_patiently(rig_t *rig) {
+    mproc_pool_options_t options = rig_options(2);
+    options.restart_limit = 100000;
+    rig_open(rig, &options);
+    rig_until(rig, &rig->ups, 2);
+}
+
 void rig_close(rig_t *rig) {
     if (rig->backend != NULL)
         rig->ops->destroy(rig->backend);
@@ -186,6 +193,15 @@ void rig_until_all(rig_t *rig, job_t *jobs, size_t count) {
     }
 }
 
+void rig_until_room(rig_t *rig, int slot) {
+    int64_t end = test_now_ms() + rig_patience_ms();
+    while (rig->ops->room(rig->backend, slot) == 0) {
+        if (test_now_ms() > end)
+            FAIL("slot %d takes nothing; the last end: %s", slot, rig->last_down.error.message);
+        rig_turn(rig, 20);
+    }
+}
+
 /* What a program opens once and keeps, such as the lifeline of all children, is opened before the first count. */
 static void start_one_of_each(void) {
     mproc_pool_options_t options = rig_options(1);
@@ -200,6 +216,16 @@ static void start_one_of_each(void) {
 TEST_WARM_UP(start_one_of_each)
 
 /* ---- jobs ---------------------------------------------------------------------------------------------------------------------- */
+
+int64_t call_number(mproc_call_t *call) {
+    const void *input = NULL;
+    size_t size = 0;
+    int64_t number = INT64_MIN;
+    mproc_call_input(call, &input, &size);
+    if (size == sizeof number)
+        memcpy(&number, input, sizeof number);
+    return number;
+}
 
 job_t job_call(const mproc_task_t *task, const mproc_args_t *args, const void *input, size_t input_size) {
     job_t job = {.work = {.task = task, .kind = MPROC_WORK_CALL, .count = 1, .input = input, .input_size = input_size}};

@@ -46,6 +46,9 @@ mproc_pool_options_t rig_options(int processes);
 void rig_open(rig_t *rig, const mproc_pool_options_t *options);
 void rig_start(rig_t *rig, int processes);
 
+/* rig_start_patiently does so for two workers that may die as often as they like. */
+void rig_start_patiently(rig_t *rig);
+
 /* rig_close destroys it, as it stands. */
 void rig_close(rig_t *rig);
 
@@ -66,6 +69,12 @@ void rig_kill(rig_t *rig, int slot, int code);
 void rig_until(rig_t *rig, const int *counter, int least);
 void rig_until_done(rig_t *rig, job_t *job);
 void rig_until_all(rig_t *rig, job_t *jobs, size_t count);
+
+/* rig_until_room turns until the slot takes a work. */
+void rig_until_room(rig_t *rig, int slot);
+
+/* call_number reads a task's input, one number; INT64_MIN for an input of another size. */
+int64_t call_number(mproc_call_t *call);
 
 /* job_call makes a single call. args may be NULL. job_array makes a chunk over elements; output may be NULL. job_lists one over
  * count encoded argument lists (lists_of_ints makes some, the caller frees). */

@@ -290,6 +290,67 @@ TEST(platform_faults, watches_show_no_interruption) {
     check_all(use_watch, FAULT_INTERRUPT);
 }
 
+/* Until the watch tells of the capture; what it says when it is not ready is no failure. */
+static int hear(mplat_watch_t *watch, mplat_capture_t *capture, char *buf, size_t size, size_t *out_size) {
+    mplat_watch_event_t event;
+    size_t count = 0;
+    int err = 0, got = MPLAT_ETIMEDOUT;
+    for (int i = 0; err == 0 && got == MPLAT_ETIMEDOUT && i < 100; i++) {
+        TRY(mplat_watch_wait(watch, INT64_C(20000000000), &event, 1, &count));
+        CHECK(err != 0 || count == 0 || (event.kind == MPLAT_WATCH_CAPTURE && event.key == watch));
+        if (err == 0)
+            got = mplat_capture_read(capture, buf, size, out_size);
+    }
+    return err != 0 ? err : got;
+}
+
+static int use_capture(void) {
+    char text[16];
+    size_t size = 0;
+    mplat_watch_t *watch = NULL;
+    mplat_capture_t *capture = NULL;
+    mplat_handle_t end = MPLAT_NO_HANDLE;
+    bool added = false;
+    int err = mplat_watch_create(&watch);
+    TRY(mplat_capture_create(&capture, &end));
+    CHECK((err == 0) == (capture != NULL) && (err == 0) == (end != MPLAT_NO_HANDLE));
+    TRY(mplat_watch_add_capture(watch, capture, watch));
+    added = err == 0;
+    TRY(mplat_stderr_write(end, "words", 5, SOON_MS, &size));
+    TRY(hear(watch, capture, text, sizeof text, &size));
+    CHECK(err != 0 || (size == 5 && memcmp(text, "words", 5) == 0));
+    mplat_handle_close(&end);
+    if (err == 0) {
+        int last = hear(watch, capture, text, sizeof text, &size);
+        err = last == MPLAT_ECLOSED ? 0 : last == 0 ? MPLAT_ESYSTEM : last;
+    }
+    if (added)
+        mplat_watch_remove_capture(watch, capture);
+    mplat_capture_destroy(capture);
+    mplat_watch_destroy(watch);
+    return err;
+}
+
+TEST(platform_faults, captures_bear_each) {
+    check_all(use_capture, FAULT_SHORTAGE);
+}
+
+TEST(platform_faults, captures_show_no_interruption) {
+    check_all(use_capture, FAULT_INTERRUPT);
+}
+
+static int open_stderr(void) {
+    mplat_handle_t handle = MPLAT_NO_HANDLE;
+    int err = mplat_stderr_open(&handle);
+    CHECK((err == 0) == (handle != MPLAT_NO_HANDLE));
+    mplat_handle_close(&handle);
+    return err;
+}
+
+TEST(platform_faults, opening_standard_error_bears_each) {
+    check_all(open_stderr, FAULT_SHORTAGE);
+}
+
 static int ask_the_machine(void) {
     char path[4096];
     unsigned char bytes[64];

@@ -40,6 +40,18 @@ static void check_hint(mproc_pool_t *pool, bool hint) {
         CHECK_HAS_STR(text, "ran out of memory");
 }
 
+/* The count is read after a SIGKILL, not at each start. */
+TEST(pool_memory_kills, a_kill_is_hinted_at_once_though_it_was_before_the_worker) {
+    mproc_pool_options_t options = {.processes = 1, .restart_limit = 100};
+    if (!host_has_terminate())
+        SKIP("this system does not end a process for want of memory");
+    atomic_fetch_add(&kills, 1);
+    mproc_pool_t *pool = pool_with(&options);
+    check_hint(pool, true);
+    check_hint(pool, false);
+    end_pool(pool);
+}
+
 TEST(pool_memory_kills, a_worker_killed_for_want_of_memory_is_told_from_others) {
     mproc_pool_options_t options = {.processes = 1, .restart_limit = 100};
     if (!host_has_terminate())

@@ -259,6 +259,38 @@ TEST(posix_faults, watch_and_bell) {
     fail_each_call(hear_bell, 5);
 }
 
+static int hear_capture(void) {
+    mplat_watch_t *watch = NULL;
+    mplat_capture_t *capture = NULL;
+    mplat_handle_t end = MPLAT_NO_HANDLE;
+    mplat_watch_event_t event;
+    char text[8];
+    size_t count = 0;
+    int err = mplat_watch_create(&watch);
+    if (err == 0)
+        err = mplat_capture_create(&capture, &end);
+    CHECK((err == 0) == (capture != NULL) && (err == 0) == (end != MPLAT_NO_HANDLE));
+    bool added = err == 0 && (err = mplat_watch_add_capture(watch, capture, &count)) == 0;
+    if (err == 0)
+        err = mplat_stderr_write(end, "hello", 6, SOON_MS, &count);
+    if (err == 0)
+        err = mplat_watch_wait(watch, INT64_C(10000000000), &event, 1, &count);
+    CHECK(err != 0 || (count == 1 && event.kind == MPLAT_WATCH_CAPTURE && event.key == &count));
+    if (err == 0)
+        err = mplat_capture_read(capture, text, sizeof text, &count);
+    CHECK(err != 0 || (count == 6 && strcmp(text, "hello") == 0));
+    if (added)
+        mplat_watch_remove_capture(watch, capture);
+    mplat_handle_close(&end);
+    mplat_capture_destroy(capture);
+    mplat_watch_destroy(watch);
+    return err;
+}
+
+TEST(posix_faults, watch_and_capture) {
+    fail_each_call(hear_capture, 7);
+}
+
 static int make_wake(void) {
     mplat_wake_t *wake = NULL;
     _Atomic uint32_t word = 1;
