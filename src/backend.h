@@ -154,6 +154,10 @@ typedef struct mproc_backend_ops {
     /* Counters of the statistics that only the backend knows. */
     void (*stats)(mproc_backend_t *backend, mproc_pool_stats_t *stats);
 
+    /* Whoever waits is about to run code of the user's, for as long as that likes: what comes meanwhile and must not wait is seen to
+     * elsewhere. Never waits. */
+    void (*leave)(mproc_backend_t *backend);
+
     /* Waits, a second at most, until what the slots that are down have written to standard error is shown there. Called without
      * the lock. */
     void (*settle)(mproc_backend_t *backend);

@@ -237,6 +237,7 @@ bool mproc_map_pull(mproc_pool_t *pool, mproc_map_t *map, size_t room) {
     mproc_buffer_init(&buffer, NULL);
     map->pulling = true;
     map->job->references++;
+    pool->ops->leave(pool->backend);
     mproc_core_unlock(pool);
     size_t came = 0;
     int err = mproc_source_pull(&map->source, map->next, count, &buffer, &came);

@@ -101,6 +101,7 @@ bool mproc_notices_tell(mproc_pool_t *pool) {
     mproc_visit_t visit;
     if (node == NULL)
         return false;
+    pool->ops->leave(pool->backend);
     mproc_notice_enter(&visit, pool);
     while ((node = mproc_list_first(&pool->notices)) != NULL) {
         mproc_notice_t *notice = MPROC_OWNER(node, mproc_notice_t, node);

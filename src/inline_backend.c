@@ -329,6 +329,10 @@ static void inline_stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     stats->workers_retired = inlined->stage == INLINE_DOWN ? 1 : 0;
 }
 
+static void inline_leave(mproc_backend_t *backend) {
+    (void)backend;
+}
+
 static void inline_settle(mproc_backend_t *backend) {
     (void)backend;
 }
@@ -359,6 +363,7 @@ static const mproc_backend_ops_t inline_ops = {
     .wake_slot = inline_wake_slot,
     .stop = inline_stop,
     .stats = inline_stats,
+    .leave = inline_leave,
     .settle = inline_settle,
     .destroy = inline_destroy,
 };

@@ -142,6 +142,10 @@ static void stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     }
 }
 
+static void leave(mproc_backend_t *backend) {
+    mproc_relay_begin(((mproc_local_t *)backend)->relay);
+}
+
 static void settle(mproc_backend_t *backend) {
     mproc_relay_flush(((mproc_local_t *)backend)->relay);
 }
@@ -190,6 +194,7 @@ static const mproc_backend_ops_t operations = {
     .wake_slot = mproc_local_wake_slot,
     .stop = stop,
     .stats = stats,
+    .leave = leave,
     .settle = settle,
     .destroy = destroy,
 };
@@ -216,7 +221,7 @@ static int make_plan(mproc_local_t *local) {
 /* make_relay takes workers' standard error in hand where it would be the same as ours. */
 static int make_relay(mproc_local_t *local) {
     bool ours = local->plan.stdio[2].kind == MPROC_STDIO_INHERIT && !local->options.no_stderr_tail;
-    return ours ? mproc_launch_failed(mproc_relay_create(&local->relay)) : MPROC_OK;
+    return ours ? mproc_launch_failed(mproc_relay_create(local->watch, &local->relay)) : MPROC_OK;
 }
 
 /* start_all starts the first workers. When one cannot be started the pool has none: the caller learns it at once. */

@@ -190,6 +190,7 @@ static bool count_end(mproc_local_t *local, mproc_slot_t *slot) {
     uint32_t stage = mproc_slot_stage(slot);
     if (stage == MPROC_STAGE_RETIRED && slot->retire && slot->kill_code == 0 && mproc_slot_sent(slot) == 0) {
         local->stats.workers_retired++;
+        local->proven = true; /* one that was told to retire does not say when it is up */
         return true;
     }
     if (slot->kill_code == MPROC_ETASKTIMEOUT || slot->kill_code == MPROC_ECANCELLED)
@@ -283,7 +284,7 @@ static void fill(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
 static void come_up(mproc_local_t *local, mproc_slot_t *slot, int64_t now_ns) {
     slot->looked_ns = now_ns;
     uint32_t stage = atomic_load_explicit(&mproc_slot_line(slot)->channel->worker_stage, memory_order_acquire);
-    if (stage == MPROC_STAGE_UP) {
+    if (stage == MPROC_STAGE_UP || stage == MPROC_STAGE_RETIRED) {
         local->starting--;
         slot->failed_starts = 0;
         local->proven = true;

@@ -147,6 +147,8 @@ void mproc_local_wait(mproc_backend_t *backend, int64_t timeout_ns) {
     for (size_t i = 0; i < count; i++) {
         if (events[i].kind == MPLAT_WATCH_EXIT)
             note_exit(local, events[i].key);
+        else if (events[i].kind == MPLAT_WATCH_CAPTURE)
+            mproc_relay_look(local->relay, events[i].key);
     }
     atomic_store(&local->waiting, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* relay.c: the thread that shows what workers write to standard error, and the streams it reads. */
+/* relay.c: the thread that shows what workers write to standard error, when there is something, and the streams it reads. */
 #include "relay.h"
 
 #include <inttypes.h>
@@ -27,6 +27,7 @@
 struct mproc_stream {
     mproc_stream_t *next;
     mproc_relay_t *relay;
+    mplat_watch_t *watch;     /* that it is in: the host's or the relay's */
     mplat_capture_t *capture; /* NULL once it has ended */
     bool ended;               /* nobody writes any more, or it cannot be read */
     uint64_t left;            /* 0: its worker is there. Else when that went, in numbers; freed when it has ended */
@@ -34,19 +35,20 @@ struct mproc_stream {
 };
 
 struct mproc_relay {
-    mplat_handle_t screen; /* MPLAT_NO_HANDLE: we have no standard error */
-    mplat_watch_t *watch;
-    mproc_thread_t *thread;
+    mplat_handle_t screen;    /* MPLAT_NO_HANDLE: we have no standard error */
+    mplat_watch_t *host;      /* where streams are watched before there is a thread */
     mproc_mutex_t *mutex;     /* over all below */
+    mproc_thread_t *thread;   /* NULL: nothing had to be shown yet */
+    mplat_watch_t *watch;     /* the thread's */
     mproc_condition_t *quiet; /* pending is empty and shown */
     mproc_stream_t *first;
     uint64_t leaves; /* streams that were left, ever */
     mproc_buffer_t pending;
     uint64_t lost; /* bytes that were read and are not shown */
-    bool showing;  /* the thread has taken pending */
+    bool showing;  /* somebody has taken pending */
     bool stop;
     _Atomic int64_t until_ns; /* of showing, when it stops */
-    bool stuck;               /* the thread's: it took nothing the last time ... */
+    bool stuck;               /* of who shows: it took nothing the last time ... */
     int64_t again_ns;         /* ... and is tried again then */
 };
 
@@ -70,7 +72,7 @@ static void pull(mproc_stream_t *stream, size_t most) {
             return;
         if (err != MPLAT_OK) {
             /* Closed at once: of one that only we cannot read any more the worker must not fill the rest, and wait. */
-            mplat_watch_remove_capture(stream->relay->watch, stream->capture);
+            mplat_watch_remove_capture(stream->watch, stream->capture);
             mplat_capture_destroy(stream->capture);
             stream->capture = NULL;
             stream->ended = true;
@@ -83,13 +85,11 @@ static void pull(mproc_stream_t *stream, size_t most) {
 
 static void settle(mproc_stream_t *stream) {
     pull(stream, SETTLE_MOST);
-    if (stream->relay->pending.size > 0)
-        mplat_watch_wake(stream->relay->watch);
 }
 
 static void free_stream(mproc_stream_t *stream) {
     if (!stream->ended)
-        mplat_watch_remove_capture(stream->relay->watch, stream->capture);
+        mplat_watch_remove_capture(stream->watch, stream->capture);
     mplat_capture_destroy(stream->capture);
     mproc_free(stream);
 }
@@ -210,6 +210,67 @@ static void serve(void *context) {
     mproc_mutex_unlock(relay->mutex);
 }
 
+/* ---- its beginning ----------------------------------------------------------------------------------------------------------- */
+
+/* In both watches for a moment, so that a stream which the new one has no room for stays where it is. */
+static void move(mproc_stream_t *stream) {
+    mplat_watch_t *watch = stream->relay->watch;
+    if (stream->ended || mplat_watch_add_capture(watch, stream->capture, stream) != MPLAT_OK)
+        return;
+    mplat_watch_remove_capture(stream->watch, stream->capture);
+    stream->watch = watch;
+}
+
+/* begin starts the thread unless it runs; false when it cannot, which is tried again the next time. */
+static bool begin(mproc_relay_t *relay) {
+    if (relay->thread != NULL)
+        return true;
+    if (relay->showing || (relay->watch == NULL && mplat_watch_create(&relay->watch) != MPLAT_OK) ||
+        mproc_thread_create(serve, relay, STACK_SIZE, &relay->thread) != MPROC_OK)
+        return false;
+    for (mproc_stream_t *stream = relay->first; stream != NULL; stream = stream->next)
+        move(stream);
+    return true;
+}
+
+/* show_now is for want of a thread: without patience, since the caller is the pool's or the user's. */
+static void show_now(mproc_relay_t *relay) {
+    if (relay->showing)
+        return;
+    atomic_store(&relay->until_ns, 0);
+    while (relay->pending.size > 0)
+        show(relay);
+    atomic_store(&relay->until_ns, INT64_MAX);
+    mproc_condition_broadcast(relay->quiet);
+}
+
+/* offer has shown what was read. It may give the mutex up. */
+static void offer(mproc_relay_t *relay) {
+    if (relay->pending.size == 0)
+        return;
+    if (begin(relay))
+        mplat_watch_wake(relay->watch);
+    else
+        show_now(relay);
+}
+
+void mproc_relay_begin(mproc_relay_t *relay) {
+    if (relay == NULL)
+        return;
+    mproc_mutex_lock(relay->mutex);
+    (void)begin(relay);
+    mproc_mutex_unlock(relay->mutex);
+}
+
+void mproc_relay_look(mproc_relay_t *relay, void *key) {
+    mproc_mutex_lock(relay->mutex);
+    if (listed(relay, key))
+        pull(key, TURN);
+    offer(relay);
+    free_ended(relay);
+    mproc_mutex_unlock(relay->mutex);
+}
+
 /* ---- streams ------------------------------------------------------------------------------------------------------------------- */
 
 int mproc_relay_open(mproc_relay_t *relay, mproc_stream_t **out_stream, mplat_handle_t *out_write) {
@@ -220,21 +281,23 @@ int mproc_relay_open(mproc_relay_t *relay, mproc_stream_t **out_stream, mplat_ha
         return mproc_fail_memory("a worker");
     stream->relay = relay;
     int err = mplat_capture_create(&stream->capture, out_write);
-    if (err == MPLAT_OK)
-        err = mplat_watch_add_capture(relay->watch, stream->capture, stream);
-    if (err != MPLAT_OK) {
-        err = mproc_fail_platform(err, "Cannot read the standard error of a worker");
-        mplat_handle_close(out_write);
-        mplat_capture_destroy(stream->capture);
-        mproc_free(stream);
-        return err;
-    }
     mproc_mutex_lock(relay->mutex);
-    stream->next = relay->first;
-    relay->first = stream;
+    stream->watch = relay->thread != NULL ? relay->watch : relay->host;
+    if (err == MPLAT_OK)
+        err = mplat_watch_add_capture(stream->watch, stream->capture, stream);
+    if (err == MPLAT_OK) {
+        stream->next = relay->first;
+        relay->first = stream;
+        *out_stream = stream;
+    }
     mproc_mutex_unlock(relay->mutex);
-    *out_stream = stream;
-    return MPROC_OK;
+    if (err == MPLAT_OK)
+        return MPROC_OK;
+    err = mproc_fail_platform(err, "Cannot read the standard error of a worker");
+    mplat_handle_close(out_write);
+    mplat_capture_destroy(stream->capture);
+    mproc_free(stream);
+    return err;
 }
 
 void mproc_stream_tail(mproc_stream_t *stream, char buf[MPROC_TAIL_SIZE + 1]) {
@@ -242,6 +305,7 @@ void mproc_stream_tail(mproc_stream_t *stream, char buf[MPROC_TAIL_SIZE + 1]) {
     mproc_mutex_lock(relay->mutex);
     settle(stream);
     mproc_tail_text(&stream->tail, buf);
+    offer(relay);
     mproc_mutex_unlock(relay->mutex);
 }
 
@@ -254,6 +318,7 @@ void mproc_stream_leave(mproc_stream_t *stream) {
     stream->left = ++relay->leaves;
     free_ended(relay);
     end_oldest(relay);
+    offer(relay);
     mproc_mutex_unlock(relay->mutex);
 }
 
@@ -264,6 +329,9 @@ void mproc_relay_flush(mproc_relay_t *relay) {
         return;
     int64_t until = mplat_clock_ns() + PATIENCE_MS * NS_PER_MS;
     mproc_mutex_lock(relay->mutex);
+    /* Nobody waits at the host any more for what others still write. */
+    if (relay->first != NULL)
+        (void)begin(relay);
     while ((relay->pending.size > 0 || relay->showing) && mplat_clock_ns() < until)
         mproc_condition_wait(relay->quiet, relay->mutex, until - mplat_clock_ns());
     mproc_mutex_unlock(relay->mutex);
@@ -273,17 +341,21 @@ static void stop(mproc_relay_t *relay) {
     mproc_mutex_lock(relay->mutex);
     for (mproc_stream_t *stream = relay->first; stream != NULL; stream = stream->next)
         settle(stream);
-    atomic_store(&relay->until_ns, mplat_clock_ns() + PATIENCE_MS * NS_PER_MS);
+    offer(relay);
+    bool runs = relay->thread != NULL;
+    if (runs)
+        atomic_store(&relay->until_ns, mplat_clock_ns() + PATIENCE_MS * NS_PER_MS);
     relay->stop = true;
     mproc_mutex_unlock(relay->mutex);
-    mplat_watch_wake(relay->watch);
+    if (runs)
+        mplat_watch_wake(relay->watch);
     mproc_thread_join(&relay->thread);
 }
 
 void mproc_relay_destroy(mproc_relay_t *relay) {
     if (relay == NULL)
         return;
-    if (relay->thread != NULL)
+    if (relay->mutex != NULL)
         stop(relay);
     while (relay->first != NULL) {
         mproc_stream_t *stream = relay->first;
@@ -300,17 +372,18 @@ void mproc_relay_destroy(mproc_relay_t *relay) {
 
 static int open_screen(mproc_relay_t *relay) {
     int err = mplat_stderr_open(&relay->screen);
-    if (err == MPLAT_OK || err == MPLAT_ENOTFOUND)
-        err = mplat_watch_create(&relay->watch);
-    return err == MPLAT_OK ? MPROC_OK : mproc_fail_platform(err, "Cannot show the standard error of workers");
+    return err == MPLAT_OK || err == MPLAT_ENOTFOUND
+               ? MPROC_OK
+               : mproc_fail_platform(err, "Cannot show the standard error of workers");
 }
 
-int mproc_relay_create(mproc_relay_t **out_relay) {
+int mproc_relay_create(mplat_watch_t *host, mproc_relay_t **out_relay) {
     *out_relay = NULL;
     mproc_relay_t *relay = mproc_alloc_zero(1, sizeof *relay);
     if (relay == NULL)
         return mproc_fail_memory("a pool");
     relay->screen = MPLAT_NO_HANDLE;
+    relay->host = host;
     atomic_store(&relay->until_ns, INT64_MAX);
     mproc_buffer_init(&relay->pending, NULL);
     int err = open_screen(relay);
@@ -318,8 +391,6 @@ int mproc_relay_create(mproc_relay_t **out_relay) {
         err = mproc_mutex_create(&relay->mutex);
     if (err == MPROC_OK)
         err = mproc_condition_create(&relay->quiet);
-    if (err == MPROC_OK)
-        err = mproc_thread_create(serve, relay, STACK_SIZE, &relay->thread);
     if (err != MPROC_OK) {
         mproc_relay_destroy(relay);
         return err;

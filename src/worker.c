@@ -208,7 +208,9 @@ static bool list_tasks(mproc_worker_t *worker) {
 
 static void announce(mproc_worker_t *worker, uint32_t stage) {
     atomic_store_explicit(&worker->channel->worker_stage, stage, memory_order_release);
-    mproc_worker_notify(worker);
+    /* Whoever has told this worker to retire waits for its end, and for nothing before. */
+    if (atomic_load_explicit(&worker->channel->retire, memory_order_acquire) == 0)
+        mproc_worker_notify(worker);
 }
 
 /* initialize runs the initializer; its report goes where a first request's would. */

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <mproc/mproc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,35 @@ MPROC_TASK(stderr_flood_host) {
     mproc_result_release(flood);
     mproc_pool_destroy(pool);
     return err == MPROC_OK ? mproc_call_return(call, sum) : err;
+}
+
+static atomic_int inside, may_leave;
+
+/* Stays until the flood has ended, or a while. */
+static void stay(mproc_result_t *result, void *context) {
+    (void)result;
+    (void)context;
+    atomic_store(&inside, 1);
+    for (int i = 0; i < 20000 && atomic_load(&may_leave) == 0; i++)
+        host_sleep_ms(1);
+    if (atomic_load(&may_leave) == 0)
+        atomic_store(&inside, -1);
+}
+
+/* Gives 1 when a worker wrote much, and for the first time, while a callback stayed. */
+MPROC_TASK(stderr_callback_host) {
+    mproc_pool_t *pool = NULL;
+    int err = mproc_pool_create(&(mproc_pool_options_t){.processes = 1}, &pool);
+    if (err == MPROC_OK)
+        err = mproc_pool_apply_async(pool, &stderr_quiet, NULL, &(mproc_task_options_t){.callback = stay}, NULL);
+    while (err == MPROC_OK && atomic_load(&inside) == 0)
+        host_sleep_ms(1);
+    if (err == MPROC_OK)
+        err = mproc_pool_apply(pool, &stderr_flood, NULL, NULL, NULL);
+    int64_t stayed = atomic_load(&inside);
+    atomic_store(&may_leave, 1);
+    mproc_pool_destroy(pool);
+    return err == MPROC_OK ? mproc_call_return(call, stayed) : err;
 }
 
 static void warm_up(void) {
@@ -358,6 +388,13 @@ TEST(pool_stderr, a_flood_arrives_whole_and_keeps_no_other_worker_waiting) {
     (void)fclose(shown);
     CHECK_EQ_INT(size, FLOOD);
     CHECK_EQ_INT(others, 0);
+}
+
+TEST(pool_stderr, a_flood_waits_for_no_callback) {
+    char path[1200];
+    test_temp_path("err", path, sizeof path);
+    mproc_stdio_t file = {.kind = MPROC_STDIO_FILE, .path = path};
+    CHECK_EQ_STR(run_host(&stderr_callback_host, NULL, &file), "1");
 }
 
 TEST(pool_stderr, that_nobody_reads_stops_no_worker) {

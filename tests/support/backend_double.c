@@ -41,7 +41,7 @@ static struct {
     slot_t slots[DOUBLE_SLOTS];
     event_t *first, **last;
     bool automatic, late, woken, slot_woken, asleep, stopping;
-    int refuse, stops, settles;
+    int refuse, stops, leaves, settles;
     size_t room;
 } d;
 
@@ -371,6 +371,13 @@ static void op_stats(mproc_backend_t *backend, mproc_pool_stats_t *stats) {
     unlock();
 }
 
+static void op_leave(mproc_backend_t *backend) {
+    (void)backend;
+    lock();
+    d.leaves++;
+    unlock();
+}
+
 static void op_settle(mproc_backend_t *backend) {
     (void)backend;
     lock();
@@ -405,6 +412,7 @@ static const mproc_backend_ops_t double_ops = {
     .wake_slot = op_wake_slot,
     .stop = op_stop,
     .stats = op_stats,
+    .leave = op_leave,
     .settle = op_settle,
     .destroy = op_destroy,
 };
@@ -591,6 +599,13 @@ int double_stops(void) {
     int stops = d.stops;
     unlock();
     return stops;
+}
+
+int double_leaves(void) {
+    lock();
+    int leaves = d.leaves;
+    unlock();
+    return leaves;
 }
 
 int double_settles(void) {

@@ -62,6 +62,7 @@ int double_late_kills(int slot); /* for what was over */
 int double_cancels(int slot);
 int double_kill_code(int slot);
 int double_stops(void);
+int double_leaves(void);
 int double_settles(void);
 
 /* How many pools on the double are gone: the next one may be made when the last is. */

@@ -464,6 +464,46 @@ TEST(pool_core, callbacks_come_in_the_order_of_completion) {
     mproc_pool_destroy(pool);
 }
 
+static void note_leaves(mproc_result_t *result, void *context) {
+    (void)result;
+    *(int *)context = double_leaves();
+}
+
+TEST(pool_core, the_backend_is_left_before_a_callback) {
+    mproc_pool_t *pool = double_pool(NULL, 1);
+    int leaves = 0;
+    mproc_task_options_t options = {.callback = note_leaves, .context = &leaves};
+    double_all_up(1);
+    CHECK_OK(mproc_pool_apply_async(pool, &core_task, NULL, &options, NULL));
+    CHECK_EQ_INT(double_leaves(), 0);
+    double_begin(0);
+    double_end(0, 1, 0, 0, 0);
+    CHECK_OK(mproc_pool_close(pool));
+    CHECK_OK(mproc_pool_join(pool, 5000));
+    CHECK_EQ_INT(leaves, 1);
+    mproc_pool_destroy(pool);
+}
+
+static int pull_leaves(void *context, int64_t index, mproc_args_t *out_args) {
+    (void)index;
+    (void)out_args;
+    *(int *)context = double_leaves();
+    return MPROC_EEND;
+}
+
+TEST(pool_core, the_backend_is_left_before_input_is_pulled) {
+    mproc_pool_t *pool = double_pool(NULL, 1);
+    mproc_iter_t *iter = NULL;
+    mproc_item_t item;
+    int leaves = 0;
+    double_all_up(1);
+    REQUIRE_OK(mproc_pool_imap(pool, &core_task, MPROC_PULL(pull_leaves, &leaves), NULL, &iter));
+    CHECK_ERR(mproc_iter_next(iter, 5000, &item), MPROC_EEND);
+    CHECK(leaves > 0);
+    mproc_iter_destroy(iter);
+    mproc_pool_destroy(pool);
+}
+
 TEST(pool_core, a_pool_may_be_destroyed_in_its_callback) {
     mproc_pool_t *pool = double_pool(NULL, 2);
     order_t order = {.destroy = pool};

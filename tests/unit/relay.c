@@ -14,6 +14,7 @@
 
 enum { SHOWN_SIZE = 1 << 20 };
 
+static mplat_watch_t *host;
 static mproc_relay_t *relay;
 static char shown[SHOWN_SIZE];
 static size_t shown_size;
@@ -31,15 +32,24 @@ static void warm_up(void) {
 }
 TEST_WARM_UP(warm_up)
 
-static void begin(fake_stderr_t how) {
+/* A relay whose streams this thread is to look after. */
+static void begin_hosted(fake_stderr_t how) {
     fake_reset();
     fake_set_stderr(how);
     shown_size = 0;
-    REQUIRE_OK(mproc_relay_create(&relay));
+    REQUIRE_OK(mplat_watch_create(&host));
+    REQUIRE_OK(mproc_relay_create(host, &relay));
+}
+
+/* A relay with its thread. */
+static void begin(fake_stderr_t how) {
+    begin_hosted(how);
+    mproc_relay_begin(relay);
 }
 
 static void finish(void) {
     mproc_relay_destroy(relay);
+    mplat_watch_destroy(host);
     mproc_error_thread_fini();
     CHECK_EQ_UINT(fake_open_count(), 0);
     CHECK_EQ_UINT(mproc_memory_live(), 0);
@@ -284,18 +294,124 @@ TEST(relay, what_there_is_no_memory_for_is_lost_and_the_next_is_shown) {
     finish();
 }
 
-TEST(relay, every_failure_of_its_start_leaves_nothing) {
-    static const fake_call_t calls[] = {FAKE_STDERR_OPEN, FAKE_WATCH_CREATE};
-    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        fake_reset();
-        fake_fail(calls[i], 1, MPLAT_ENOHANDLES, 24);
-        CHECK_ERR(mproc_relay_create(&relay), MPROC_ESYSTEM);
-        CHECK(relay == NULL);
-        CHECK_HAS_STR(mproc_last_error()->message, "Cannot show the standard error of workers");
-        mproc_error_thread_fini();
-        CHECK_EQ_UINT(fake_open_count(), 0);
-        CHECK_EQ_UINT(mproc_memory_live(), 0);
-    }
+/* look does what the pool's thread does when its watch has something; false when it has nothing. */
+static bool look(void) {
+    mplat_watch_event_t event;
+    size_t count = 0;
+    if (mplat_watch_wait(host, 0, &event, 1, &count) != MPLAT_OK)
+        return false;
+    CHECK_EQ_UINT(event.kind, MPLAT_WATCH_CAPTURE);
+    mproc_relay_look(relay, event.key);
+    return true;
+}
+
+TEST(relay, the_first_byte_starts_the_thread) {
+    mplat_handle_t end, later;
+    begin_hosted(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    size_t before = fake_open_count();
+    CHECK(!look());
+    say(end, "first\n");
+    CHECK(look());
+    CHECK(test_wait_until(shows, "first\n", 10000));
+    CHECK_EQ_UINT(fake_open_count(), before + 1);
+    say(end, "second\n");
+    CHECK(test_wait_until(shows, "second\n", 10000));
+    mproc_stream_t *other = open_stream(&later);
+    say(later, "third\n");
+    CHECK(test_wait_until(shows, "third\n", 10000));
+    CHECK(!look());
+    mplat_handle_close(&end);
+    mplat_handle_close(&later);
+    mproc_stream_leave(stream);
+    mproc_stream_leave(other);
+    finish();
+}
+
+TEST(relay, a_worker_that_writes_nothing_needs_no_thread) {
+    mplat_handle_t end;
+    begin_hosted(FAKE_STDERR_TAKES);
+    size_t before = fake_open_count();
+    mproc_stream_t *stream = open_stream(&end);
+    mplat_handle_close(&end);
+    CHECK(look());
+    mproc_stream_leave(stream);
+    mproc_relay_flush(relay);
+    CHECK_EQ_UINT(fake_open_count(), before);
+    finish();
+}
+
+TEST(relay, what_a_worker_left_behind_needs_nobody_at_the_host_after_a_flush) {
+    mplat_handle_t end;
+    begin_hosted(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    mproc_stream_leave(stream);
+    mproc_relay_flush(relay);
+    say(end, "one it left behind\n");
+    CHECK(test_wait_until(shows, "one it left behind\n", 10000));
+    mplat_handle_close(&end);
+    finish();
+}
+
+TEST(relay, without_a_thread_it_shows_what_is_taken_at_once) {
+    mplat_handle_t end;
+    begin_hosted(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    fake_fail(FAKE_WATCH_CREATE, 1, MPLAT_ENOHANDLES, 24);
+    say(end, "at once\n");
+    CHECK(look());
+    CHECK_EQ_STR(take_shown(), "at once\n");
+    say(end, "by the thread\n");
+    CHECK(look());
+    CHECK(test_wait_until(shows, "by the thread\n", 10000));
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, without_a_thread_nobody_waits_for_who_takes_nothing) {
+    mplat_handle_t end;
+    begin_hosted(FAKE_STDERR_STUCK);
+    mproc_stream_t *stream = open_stream(&end);
+    int64_t before = mplat_clock_ns();
+    fake_fail(FAKE_WATCH_CREATE, 1, MPLAT_ENOHANDLES, 24);
+    say(end, "nobody reads this");
+    CHECK(look());
+    CHECK(mplat_clock_ns() - before < 1000000000); /* the scripted clock: it jumps over what somebody waits */
+    fake_set_stderr(FAKE_STDERR_TAKES);
+    fake_clock_advance(1000000000);
+    say(end, "again\n");
+    CHECK(look());
+    CHECK(test_wait_until(shows, "again\n", 10000));
+    CHECK_HAS_STR(take_shown(), "17 bytes that workers wrote here were dropped");
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, a_stream_that_the_thread_has_no_room_for_stays_with_the_host) {
+    mplat_handle_t end;
+    begin_hosted(FAKE_STDERR_TAKES);
+    mproc_stream_t *stream = open_stream(&end);
+    fake_fail(FAKE_WATCH_ADD_CAPTURE, 1, MPLAT_ENOMEM, 12);
+    mproc_relay_begin(relay);
+    say(end, "still heard\n");
+    CHECK(look());
+    CHECK(test_wait_until(shows, "still heard\n", 10000));
+    mplat_handle_close(&end);
+    mproc_stream_leave(stream);
+    finish();
+}
+
+TEST(relay, a_failure_of_its_start_leaves_nothing) {
+    fake_reset();
+    fake_fail(FAKE_STDERR_OPEN, 1, MPLAT_ENOHANDLES, 24);
+    CHECK_ERR(mproc_relay_create(NULL, &relay), MPROC_ESYSTEM);
+    CHECK(relay == NULL);
+    CHECK_HAS_STR(mproc_last_error()->message, "Cannot show the standard error of workers");
+    mproc_error_thread_fini();
+    CHECK_EQ_UINT(fake_open_count(), 0);
+    CHECK_EQ_UINT(mproc_memory_live(), 0);
 }
 
 TEST(relay, every_failure_of_a_stream_leaves_nothing) {
@@ -315,10 +431,11 @@ TEST(relay, every_failure_of_a_stream_leaves_nothing) {
 
 TEST(relay, without_memory_it_is_not_made) {
     fake_reset();
+    REQUIRE_OK(mplat_watch_create(&host));
     int err = MPROC_ENOMEM;
     for (unsigned nth = 1; err != MPROC_OK && nth < 50; nth++) {
         mproc_memory_fail_at(nth);
-        err = mproc_relay_create(&relay);
+        err = mproc_relay_create(host, &relay);
         mproc_memory_fail_at(0);
         CHECK(err == MPROC_OK || relay == NULL);
     }
