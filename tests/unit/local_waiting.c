@@ -153,7 +153,10 @@ static void call_again_and_again(void *context) {
             rig->ops->poll(rig->backend);
             mproc_mutex_unlock(crowd->mutex);
         }
+        /* Whoever brought the reply has done with the job when the lock is free. */
+        mproc_mutex_lock(crowd->mutex);
         atomic_fetch_add(&crowd->finished, job.succeeded == 1);
+        mproc_mutex_unlock(crowd->mutex);
     }
 }
 
