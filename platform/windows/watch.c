@@ -78,11 +78,11 @@ static int free_slot(mplat_watch_t *watch, size_t *out_slot) {
         if (watch->slots[*out_slot] == NULL)
             return 0;
     size_t capacity = watch->capacity == 0 ? FIRST_CAPACITY : 2 * watch->capacity;
-    watch_item_t **slots = mplat_sys.calloc(capacity, sizeof *slots);
+    watch_item_t **slots = mplat_sys.calloc(capacity, sizeof(watch_item_t *));
     if (slots == NULL)
         return mplat_fail(MPLAT_ENOMEM, "add to watch");
     if (watch->capacity > 0)
-        memcpy(slots, watch->slots, watch->capacity * sizeof *slots);
+        memcpy(slots, watch->slots, watch->capacity * sizeof(watch_item_t *));
     free(watch->slots);
     watch->slots = slots;
     watch->capacity = capacity;

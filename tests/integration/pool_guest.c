@@ -325,7 +325,7 @@ TEST(pool_guest, large_payloads_fail_alone_when_its_host_may_make_no_large_files
 
 /* Where shared memory is not in that file system, nothing is refused. */
 TEST(pool_guest, works_where_the_file_system_of_shared_memory_is_full) {
-    if (!host_shrink_shared_memory(3 * LARGE))
+    if (!host_shrink_shared_memory(UINT64_C(3) * LARGE))
         SKIP("this process cannot have a file system of its own");
     mproc_pool_t *pool = pool_of(2);
     static char input[4 * LARGE];

@@ -2,6 +2,7 @@
 /* What workers write to standard error: it is in the error of what died, and it appears where this process's own does. */
 #include "process_help.h"
 #include "process_host.h"
+#include "task_files.h"
 #include "test.h"
 
 #include <mproc/mproc.h>
@@ -94,8 +95,7 @@ MPROC_TASK(stderr_leave_one) {
         err = mproc_process_start(process);
     if (err != MPROC_OK)
         return err;
-    FILE *file = NULL;
-    for (int i = 0; i < 20000 && (file = fopen(path, "r")) == NULL; i++)
+    for (int i = 0; i < 20000 && !file_exists(path); i++)
         host_sleep_ms(1);
     (void)fputs("left one behind\n", stderr);
     abort();
@@ -309,7 +309,8 @@ TEST(pool_stderr, a_process_left_behind_keeps_nobody_waiting) {
     CHECK_OK(mproc_pool_close(pool));
     CHECK_OK(mproc_pool_join(pool, LONG_MS));
     mproc_pool_destroy(pool);
-    REQUIRE(sscanf(await_file(path), "%lld", &pid) == 1);
+    pid = strtoll(await_file(path), NULL, 10);
+    REQUIRE(pid > 0);
     CHECK(host_runs(pid));
     CHECK(host_kill(pid));
 }

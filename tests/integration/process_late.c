@@ -59,7 +59,7 @@ static int check_pool(const char *const *environment, const char *code) {
 int main(int argc, char **argv) {
     const char *code = getenv("LATE_CODE");
     if (code != NULL)
-        return atoi(code);
+        return (int)strtol(code, NULL, 10);
     if (argc == 1)
         while (getchar() != EOF)
             continue;

@@ -365,7 +365,7 @@ static void check_idle(int workers) {
         }
         runs[h % CALLS](&cell);
         for (int i = 0; i < ITEMS; i++)
-            CHECK(cell.outcomes[i].code == MPROC_OK && cell.outcomes[i].value == 2 * (100 + i));
+            CHECK(cell.outcomes[i].code == MPROC_OK && cell.outcomes[i].value == INT64_C(2) * (100 + i));
         end_pool(cell.pool);
     }
 }
